@@ -1,0 +1,150 @@
+"""The one place that decides: from the state and a draft to an outcome.
+
+Pure: it reads the draft and what earlier drafts left behind, and nothing else — no clock, no
+configuration, no connection, no chance, no order of a set. It runs inside the transaction that
+stores what it decides. The order of decisions:
+
+1. an earlier outcome of the same (account, draft id);
+2. a refusal found before (`Draft.refusal`);
+3. existence and uniqueness of rooms and nicks;
+4. no change;
+5. numbers, from counters that are consumed on acceptance alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
+from ipcchat.journal.drafts import Draft, Outcome
+from ipcchat.journal.overlay import Overlay
+from ipcchat.journal.state import Account, Room
+
+__all__ = ["Decision", "apply"]
+
+
+@dataclass(slots=True)
+class Decision:
+    """What apply made of a draft."""
+
+    outcome: Outcome
+    entry: Entry | None = None
+    stored: bool = True
+    """Whether the outcome is a new one, to be kept for ever."""
+
+
+def apply(state: Overlay, draft: Draft, earlier: tuple[Outcome, bytes] | None) -> Decision:
+    """Decides about one draft. `earlier` is its stored outcome and content hash, if any."""
+    if draft.kind == "read":
+        return _read(state, draft)
+    if earlier is not None:
+        return _again(draft, *earlier)
+    if draft.kind == "withdraw":
+        return Decision(Outcome(code="withdrawn", time=draft.time))
+    if draft.refusal:
+        return _refuse(draft, draft.refusal)
+    return _DEEDS[draft.kind](state, draft)
+
+
+def _again(draft: Draft, outcome: Outcome, content: bytes) -> Decision:
+    if draft.kind != "withdraw" and content != draft.content and outcome.code != "withdrawn":
+        outcome = Outcome(code="draft_conflict", time=draft.time)
+    return Decision(outcome, stored=False)
+
+
+def _refuse(draft: Draft, code: str) -> Decision:
+    return Decision(Outcome(draft.room, 0, draft.time, code))
+
+
+def _enter(
+    state: Overlay, draft: Draft, room: int, by: int, kind: str, text: str, target: int = 0
+) -> Entry:
+    nick = "" if by == SERVER else state.account(by).nick
+    seq = state.next_seq(room)
+    return Entry(room, seq, draft.time, by, nick, kind, draft.id, text, draft.style, target)
+
+
+def _message(state: Overlay, draft: Draft) -> Decision:
+    if draft.room == SYSTEM_ROOM or state.room(draft.room) is None:
+        return _refuse(draft, "no_room")
+    entry = _enter(state, draft, draft.room, draft.account, "message", draft.text)
+    return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
+
+
+def _topic(state: Overlay, draft: Draft) -> Decision:
+    room = None if draft.room == SYSTEM_ROOM else state.room(draft.room)
+    if room is None:
+        return _refuse(draft, "no_room")
+    if room.topic == draft.text:
+        return Decision(Outcome(draft.room, 0, draft.time))
+    state.set_topic(draft.room, draft.text)
+    entry = _enter(state, draft, draft.room, draft.account, "topic", draft.text)
+    return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
+
+
+def _join(state: Overlay, draft: Draft) -> Decision:
+    number = draft.room or state.room_number(draft.key)
+    if number is None:
+        number = state.next_room()
+        state.add_room(Room(number, draft.name, draft.key))
+        if draft.account != SERVER:
+            state.set_member(number, draft.account, True)
+        entry = _enter(state, draft, number, draft.account, "create", draft.name)
+        return Decision(Outcome(number, entry.seq, draft.time), entry)
+    return _move(state, draft, number, True)
+
+
+def _part(state: Overlay, draft: Draft) -> Decision:
+    return _move(state, draft, draft.room, False)
+
+
+def _move(state: Overlay, draft: Draft, number: int, member: bool) -> Decision:
+    if number == SYSTEM_ROOM or state.room(number) is None:
+        return _refuse(draft, "no_room")
+    outcome = Outcome(number, 0, draft.time)
+    if state.is_member(number, draft.account) == member:
+        return Decision(outcome)
+    state.set_member(number, draft.account, member)
+    kind = "join" if member else "part"
+    return Decision(outcome, _enter(state, draft, SYSTEM_ROOM, draft.account, kind, "", number))
+
+
+def _account(state: Overlay, draft: Draft) -> Decision:
+    if state.by_credential(draft.credential) is not None:
+        return Decision(Outcome(time=draft.time))
+    if state.nick_owner(draft.key) is not None:
+        return _refuse(draft, "nick_taken")
+    number = state.next_account()
+    state.add_account(Account(number, draft.name, draft.key), draft.credential)
+    entry = _enter(state, draft, SYSTEM_ROOM, number, "account", draft.name)
+    return Decision(Outcome(SYSTEM_ROOM, entry.seq, draft.time), entry)
+
+
+def _nick(state: Overlay, draft: Draft) -> Decision:
+    owner = state.nick_owner(draft.key)
+    if owner is not None and owner != draft.account:
+        return _refuse(draft, "nick_taken")
+    if state.account(draft.account).nick == draft.name:
+        return Decision(Outcome(time=draft.time))
+    entry = _enter(state, draft, SYSTEM_ROOM, draft.account, "rename", draft.name)
+    state.set_nick(draft.account, draft.name, draft.key)
+    return Decision(Outcome(time=draft.time), entry)
+
+
+def _read(state: Overlay, draft: Draft) -> Decision:
+    room = None if draft.room == SYSTEM_ROOM else state.room(draft.room)
+    if room is None:
+        return Decision(Outcome(code="no_room"), stored=False)
+    marker = min(draft.seq, state.head(draft.room))
+    if marker > state.marker(draft.account, draft.room):
+        state.set_marker(draft.account, draft.room, marker)
+    return Decision(Outcome(draft.room, 0, draft.time), stored=False)
+
+
+_DEEDS: dict[str, Callable[[Overlay, Draft], Decision]] = {
+    "account": _account,
+    "join": _join,
+    "message": _message,
+    "nick": _nick,
+    "part": _part,
+    "topic": _topic,
+}

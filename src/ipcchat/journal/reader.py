@@ -1,0 +1,132 @@
+"""Reads of the past, off the loop, on read-only connections of their own.
+
+A page is made one JSON text inside SQLite and decoded in one call: the interpreter's lock changes
+hands twice a page instead of twice a row, which a busy loop would make last.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ipcchat import entries
+from ipcchat.entries import Entry
+from ipcchat.errors import JournalDamaged, JournalError
+from ipcchat.journal.schema import SEQ_BITS, pack
+
+__all__ = ["Reader", "damaged", "is_damage"]
+
+T = TypeVar("T")
+
+# The window adds up the texts, so that a page ends where its bytes end; its first row counts 0.
+_PAGE = f"""
+SELECT json_group_array(json_array(id & {(1 << SEQ_BITS) - 1}, time, by, nick, kind, draft, text,
+       style, target)) FROM
+ (SELECT *, sum(length(CAST(text AS BLOB))) OVER (ORDER BY id {{order}}) AS total FROM
+  (SELECT id, time, by, nick, kind, lower(hex(draft)) AS draft, text, style, target FROM entries
+   WHERE id > ? AND id <= ? ORDER BY id {{order}} LIMIT ?))
+ WHERE total - length(CAST(text AS BLOB)) < ?
+"""
+_FORWARDS = _PAGE.format(order="ASC")
+_BACKWARDS = _PAGE.format(order="DESC")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file is no database, or a damaged one."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def damaged(path: Path, reason: str) -> JournalDamaged:
+    """The error for a damaged file, with the way out."""
+    return JournalDamaged(
+        f"the journal {path} is damaged: {reason}",
+        "look at it with: ipcchat-server check; then restore a backup, or move it away",
+    )
+
+
+class Reader:
+    """A few threads, each with a read-only connection."""
+
+    def __init__(self, path: Path, threads: int = 2) -> None:
+        self._path = path
+        self._pool = ThreadPoolExecutor(threads, "journal-reader")
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    def _connection(self) -> sqlite3.Connection:
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            uri = f"{self._path.absolute().as_uri()}?mode=ro"
+            db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            db.execute("PRAGMA query_only = ON")
+            self._local.db = db
+            self._opened.append(db)
+        return db
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `work` with a connection on a reader's thread. Raises JournalError."""
+
+        def job() -> T:
+            return work(self._connection())
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, job)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise damaged(self._path, str(error)) from None
+            raise JournalError(f"the journal could not be read: {error}") from None
+        except RuntimeError:
+            raise JournalError("the journal is closed") from None
+
+    async def page(
+        self, room: int, low: int, high: int, limit: int, size: int, *, backwards: bool = False
+    ) -> list[Entry]:
+        """Entries with low < seq <= high, ascending; kept from the low or the high end."""
+        if high <= low or limit < 1:
+            return []
+        sql = _BACKWARDS if backwards else _FORWARDS
+        bounds: tuple[Any, ...] = (pack(room, low), pack(room, high), limit, max(1, size))
+
+        def work(db: sqlite3.Connection) -> str:
+            return str(db.execute(sql, bounds).fetchone()[0])
+
+        found = entries.from_rows(room, await self.run(work))
+        return found[::-1] if backwards else found
+
+    async def mark(self, room: int, seq: int) -> str | None:
+        """The draft id of an entry, or None."""
+
+        def work(db: sqlite3.Connection) -> str | None:
+            row = db.execute(
+                "SELECT lower(hex(draft)) FROM entries WHERE id = ?", (pack(room, seq),)
+            ).fetchone()
+            return None if row is None else str(row[0])
+
+        return await self.run(work)
+
+    async def check(self) -> str:
+        """`quick_check` on a reader's thread: empty when the file is sound."""
+
+        def work(db: sqlite3.Connection) -> str:
+            found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
+            return "" if found == ["ok"] else "; ".join(found)
+
+        try:
+            return await self.run(work)
+        except JournalDamaged as error:
+            return str(error)
+
+    def close(self) -> None:
+        """Interrupts what still reads, and joins the threads."""
+        for db in self._opened:
+            with contextlib.suppress(sqlite3.Error):
+                db.interrupt()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for db in self._opened:
+            db.close()
+        self._opened.clear()

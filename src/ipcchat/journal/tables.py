@@ -1,0 +1,155 @@
+"""State and decisions ↔ rows of the SQLite journal."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import fields
+
+from ipcchat.entries import SYSTEM_ROOM, Entry
+from ipcchat.journal.apply import Decision
+from ipcchat.journal.drafts import Draft, Outcome
+from ipcchat.journal.overlay import Overlay
+from ipcchat.journal.schema import pack
+from ipcchat.journal.state import Account, Room, State
+
+__all__ = ["copy", "earlier", "entries_after", "load", "meta", "set_meta", "write"]
+
+
+def meta(db: sqlite3.Connection, name: str) -> str:
+    """A value of the journal about itself."""
+    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def set_meta(db: sqlite3.Connection, name: str, value: str | int) -> None:
+    """Sets such a value, inside the caller's transaction."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+def load(db: sqlite3.Connection) -> State:
+    """The committed state."""
+    state = State()
+    for number, name, key, head, topic, first in db.execute(
+        "SELECT number, name, key, head, topic, first FROM rooms"
+    ):
+        state.rooms[number] = Room(number, name, key, head, topic, first)
+        if number != SYSTEM_ROOM:
+            state.room_keys[key] = number
+    for number, nick, key in db.execute("SELECT number, nick, key FROM accounts"):
+        state.accounts[number] = Account(number, nick, key)
+        state.nick_keys[key] = number
+    state.credentials.update(db.execute("SELECT credential, account FROM credentials"))
+    for room, account in db.execute("SELECT room, account FROM members"):
+        state.members.setdefault(room, set()).add(account)
+        state.joined.setdefault(account, set()).add(room)
+    for account, room, seq in db.execute("SELECT account, room, seq FROM markers"):
+        state.markers[account, room] = seq
+    state.last_room = int(meta(db, "last_room"))
+    state.last_account = int(meta(db, "last_account"))
+    state.applied = int(meta(db, "applied"))
+    return state
+
+
+def earlier(db: sqlite3.Connection, draft: Draft) -> tuple[Outcome, bytes] | None:
+    """The stored outcome of a draft, and the hash of its content."""
+    row = db.execute(
+        "SELECT room, seq, time, code, content FROM outcomes WHERE account = ? AND draft = ?",
+        (draft.account, bytes.fromhex(draft.id)),
+    ).fetchone()
+    return None if row is None else (Outcome(*row[:4]), row[4])
+
+
+def write(
+    db: sqlite3.Connection, overlay: Overlay, decided: Iterable[tuple[Draft, Decision]]
+) -> None:
+    """Stores a batch inside the caller's transaction: entries, outcomes, and what changed."""
+    entries, outcomes = [], []
+    for draft, decision in decided:
+        entry, outcome = decision.entry, decision.outcome
+        id = bytes.fromhex(draft.id)
+        if entry is not None:
+            fact = draft.credential or draft.key
+            entries.append(
+                (
+                    pack(entry.room, entry.seq),
+                    entry.time,
+                    entry.by,
+                    entry.nick,
+                    entry.kind,
+                    id,
+                    entry.text,
+                    entry.style,
+                    entry.target,
+                    f"{draft.key}\n{draft.credential}" if fact else "",
+                )
+            )
+        if decision.stored:
+            outcomes.append(
+                (
+                    draft.account,
+                    id,
+                    outcome.room,
+                    outcome.seq,
+                    outcome.time,
+                    outcome.code,
+                    draft.content,
+                )
+            )
+    db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries)
+    db.executemany("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?)", outcomes)
+    _write_changes(db, overlay)
+
+
+def _write_changes(db: sqlite3.Connection, overlay: Overlay) -> None:
+    db.executemany(
+        "INSERT INTO rooms VALUES (?, ?, ?, 0, ?, 1)"
+        " ON CONFLICT (number) DO UPDATE SET topic = excluded.topic",
+        [(room.number, room.name, room.key, room.topic) for room in overlay.rooms.values()],
+    )
+    if SYSTEM_ROOM in overlay.heads:
+        db.execute("INSERT OR IGNORE INTO rooms VALUES (?, '', '', 0, '', 1)", (SYSTEM_ROOM,))
+    db.executemany(
+        "UPDATE rooms SET head = ? WHERE number = ?",
+        [(head, number) for number, head in overlay.heads.items()],
+    )
+    if overlay.accounts:
+        db.executemany(
+            "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)",
+            [(item.number, item.nick, item.key) for item in overlay.accounts.values()],
+        )
+    if overlay.credentials:
+        db.executemany(
+            "INSERT OR REPLACE INTO credentials VALUES (?, ?)", overlay.credentials.items()
+        )
+    for (room, account), member in overlay.members.items():
+        sql = (
+            "INSERT OR IGNORE INTO members VALUES (?, ?)"
+            if member
+            else "DELETE FROM members WHERE room = ? AND account = ?"
+        )
+        db.execute(sql, (room, account))
+    if overlay.markers:
+        db.executemany(
+            "INSERT OR REPLACE INTO markers VALUES (?, ?, ?)",
+            [(account, room, seq) for (account, room), seq in overlay.markers.items()],
+        )
+    if overlay.room_keys:
+        set_meta(db, "last_room", overlay.last_room)
+    if overlay.credentials:
+        set_meta(db, "last_account", overlay.last_account)
+    set_meta(db, "applied", overlay.applied)
+
+
+def entries_after(db: sqlite3.Connection, room: int, seq: int) -> list[Entry]:
+    """Every entry of a room with a higher seq, ascending."""
+    rows = db.execute(
+        "SELECT id, time, by, nick, kind, lower(hex(draft)), text, style, target FROM entries"
+        " WHERE id > ? AND id < ? ORDER BY id",
+        (pack(room, seq), pack(room + 1, 0)),
+    )
+    return [Entry(room, row[0] - pack(room, 0), *row[1:]) for row in rows]
+
+
+def copy(source: State, target: State) -> None:
+    """Makes one state equal to another, in place: callers hold on to theirs."""
+    for item in fields(State):
+        setattr(target, item.name, getattr(source, item.name))

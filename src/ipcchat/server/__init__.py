@@ -1,0 +1,1 @@
+"""Who is here, who may do what, delivery. It knows no screen."""

@@ -1,0 +1,359 @@
+"""One connection: bytes in, values out; frames in, bytes out.
+
+Everything to be sent goes through one queue, in order. While the transport takes bytes, it is
+written straight away (replies of a tick leave in one write); while it is paused, the queue holds
+references. What may happen to them:
+
+* replies and their like are never dropped: past `reply_bytes` the connection is not read, past
+  `reply_timeout` without progress it is closed;
+* a room's batches are dropped whole when they pass `queue_bytes`, and its subscription falls
+  back to its cursor;
+* state (presence) is not queued at all: the client is told later that it is out of date.
+
+Nothing here blocks, reorders, or starts tasks.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, cast
+
+from msgspec import Struct
+
+from ipcchat.errors import RemoteProtocolError
+from ipcchat.server.access import Peer
+from ipcchat.settings import ServerSettings
+from ipcchat.wire import codec
+from ipcchat.wire import protocol as wire
+from ipcchat.wire.messages import Bye, Changed, Error
+
+if TYPE_CHECKING:
+    from ipcchat.server.session import Session
+    from ipcchat.server.subscription import Subscription
+
+__all__ = ["Connection", "Owner", "Tick"]
+
+# One buffer for all connections: a chunk is decoded before the next read begins.
+_BUFFER = memoryview(bytearray(256 * 1024))
+_WRITE = 64 * 1024
+"""Queued frames are joined to writes of about so many bytes."""
+LINGER = 1.0
+"""Seconds that a closing connection may take to read its last frame."""
+
+_REPLIES, _PARKED, _DRAINING = 1, 2, 4
+
+
+class Owner(Protocol):
+    """Who gets what a connection reads."""
+
+    settings: ServerSettings
+    tick: "Tick"
+
+    def opened(self, connection: "Connection") -> None: ...
+
+    def received(
+        self, connection: "Connection", values: list[Struct | RemoteProtocolError]
+    ) -> None: ...
+
+    def lost(self, connection: "Connection") -> None: ...
+
+
+class Tick:
+    """The connections that have something to send at the end of this turn of the loop."""
+
+    __slots__ = ("_connections", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._connections: list[Connection] = []
+
+    def add(self, connection: "Connection") -> None:
+        """The connection's `pump` is called soon, once."""
+        if not self._connections:
+            self._loop.call_soon(self._flush)
+        self._connections.append(connection)
+
+    def _flush(self) -> None:
+        connections, self._connections = self._connections, []
+        for connection in connections:
+            connection.pump()
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One peer's byte stream, either way."""
+
+    __slots__ = (
+        "_batch_bytes",
+        "_dirty",
+        "_held",
+        "_last_unsent",
+        "_loop",
+        "_owner",
+        "_parked",
+        "_paused",
+        "_queue",
+        "_reply_bytes",
+        "_stale",
+        "_waiting",
+        "closing",
+        "device",
+        "heard",
+        "in_flight",
+        "nonce",
+        "number",
+        "opened_at",
+        "peer",
+        "progress",
+        "session",
+        "transport",
+        "wire",
+    )
+
+    def __init__(self, owner: Owner, peer: Peer, number: int) -> None:
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self.peer = peer
+        self.number = number
+        self.wire = wire.Protocol(wire.Role.SERVER)
+        self.session: Session | None = None
+        self.device = ""
+        self.nonce = ""
+        self.in_flight = 0
+        """Requests that have no reply yet."""
+        self.closing = 0.0
+        """When it began to close, in seconds of the loop's clock; 0 while it is open."""
+        self.opened_at = self.heard = self.progress = self._loop.time()
+        self.transport: asyncio.Transport | None = None
+        self._queue: deque[tuple[Subscription | None, int, bytes]] = deque()
+        self._batch_bytes = 0
+        self._reply_bytes = 0
+        self._paused = False
+        self._dirty = False
+        self._held = 0
+        self._parked: list[Struct | RemoteProtocolError] = []
+        self._waiting: set[Subscription] | None = None
+        self._stale: set[str] | None = None
+        self._last_unsent = 0
+
+    # --- bytes in ---------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=self._owner.settings.high_water)
+        self._owner.opened(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.heard = self._loop.time()
+        if self.closing:
+            return
+        values = self.wire.receive(_BUFFER[:nbytes])
+        if self._held & _PARKED:
+            self._parked += values
+        elif values:
+            self._owner.received(self, values)
+
+    def eof_received(self) -> bool:
+        return False  # the transport closes itself once everything is sent
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = self.closing or self._loop.time()
+        self._queue.clear()
+        self._parked = []
+        self._waiting = None
+        self._owner.lost(self)
+
+    def park(self, values: list[Struct | RemoteProtocolError]) -> None:
+        """Keeps values for when requests in flight have been answered; stops reading until then.
+
+        Bounded by the one chunk that they came in.
+        """
+        self._parked = values
+        self._hold(_PARKED)
+
+    def answered(self, count: int = 1) -> None:
+        """So many requests have got their reply."""
+        self.in_flight -= count
+        if self._held & _PARKED and self.in_flight * 2 <= self._owner.settings.requests_in_flight:
+            self._loop.call_soon(self._unpark)
+
+    def _unpark(self) -> None:
+        values, self._parked = self._parked, []
+        self._release(_PARKED)
+        if values and not self.closing:
+            self._owner.received(self, values)
+
+    def stop_reading(self) -> None:
+        """The server drains: no further request is taken."""
+        self._parked = []
+        self._hold(_DRAINING)
+
+    @property
+    def reading(self) -> bool:
+        """Whether the peer's silence is the peer's own."""
+        return not self._held
+
+    def _hold(self, why: int) -> None:
+        if not self._held and self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._held |= why
+
+    def _release(self, why: int) -> None:
+        if not self._held & why:
+            return
+        self._held &= ~why
+        if not self._held:
+            self.heard = self._loop.time()
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    # --- bytes out --------------------------------------------------------------------
+
+    def send(self, message: Struct) -> None:
+        """Queues a reply or an event that is never dropped."""
+        self.send_frames(codec.encode(message))
+
+    def send_frames(self, frames: bytes) -> None:
+        """The same for encoded frames."""
+        if self.closing:
+            return
+        self._queue.append((None, 0, frames))
+        self._reply_bytes += len(frames)
+        if self._reply_bytes > self._owner.settings.reply_bytes:
+            self._hold(_REPLIES)
+        if not self._paused and not self._dirty:
+            self._dirty = True
+            self._owner.tick.add(self)
+
+    def send_state(self, frames: bytes, topic: str) -> None:
+        """Sends frames that only the latest of counts, or notes that `topic` is out of date."""
+        if self._paused:
+            if self._stale is None:
+                self._stale = set()
+            self._stale.add(topic)
+        else:
+            self.send_frames(frames)
+
+    def deliver(self, subscription: "Subscription", first: int, frames: bytes) -> bool:
+        """Sends a batch that starts with seq `first`; false when the queue is over its bound."""
+        if self.closing:
+            return True
+        if not self._paused and not self._queue:
+            self.transport.write(frames)  # type: ignore[union-attr]
+            return True
+        self._queue.append((subscription, first, frames))
+        self._batch_bytes += len(frames)
+        if not self._paused:
+            self.pump()
+            return True
+        return self._batch_bytes <= self._owner.settings.queue_bytes
+
+    def drop(self, subscription: "Subscription") -> int | None:
+        """Drops the subscription's unwritten batches; the first seq dropped, or None."""
+        dropped = None
+        kept: deque[tuple[Subscription | None, int, bytes]] = deque()
+        for item in self._queue:
+            if item[0] is subscription:
+                self._batch_bytes -= len(item[2])
+                if dropped is None:
+                    dropped = item[1]
+            else:
+                kept.append(item)
+        self._queue = kept
+        return dropped
+
+    def pump(self) -> None:
+        """Writes what is queued until the transport is full."""
+        self._dirty = False
+        queue = self._queue
+        while queue and not self._paused:
+            parts: list[bytes] = []
+            size = 0
+            while queue and size < _WRITE:
+                subscription, _, data = queue.popleft()
+                parts.append(data)
+                size += len(data)
+                if subscription is None:
+                    self._reply_bytes -= len(data)
+                else:
+                    self._batch_bytes -= len(data)
+            if self.transport is not None:
+                self.transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+        if self._held & _REPLIES and self._reply_bytes * 2 <= self._owner.settings.reply_bytes:
+            self._release(_REPLIES)
+        if self.idle:
+            self._drained()
+
+    @property
+    def idle(self) -> bool:
+        """Whether a page may be written: nothing waits, and the transport takes bytes."""
+        return not self._paused and not self._queue
+
+    def when_idle(self, subscription: "Subscription") -> None:
+        """The subscription's `step` is called once the connection is idle."""
+        if self._waiting is None:
+            self._waiting = set()
+        self._waiting.add(subscription)
+
+    def _drained(self) -> None:
+        if self._stale:
+            stale, self._stale = self._stale, None
+            for topic in sorted(stale):
+                self.send(Changed(what=topic))
+        if self._waiting:
+            waiting, self._waiting = self._waiting, None
+            for subscription in waiting:
+                subscription.step()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self.progress = self._loop.time()
+        self.pump()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait here and in the transport."""
+        size = self._batch_bytes + self._reply_bytes
+        if self.transport is not None:
+            size += self.transport.get_write_buffer_size()
+        return size
+
+    def note_progress(self, now: float) -> None:
+        """Called from time to time: bytes that went out since count as life."""
+        unsent = 0 if self.transport is None else self.transport.get_write_buffer_size()
+        if unsent < self._last_unsent or (unsent and not self._last_unsent):
+            self.progress = now
+        self._last_unsent = unsent
+
+    # --- the end ----------------------------------------------------------------------
+
+    def close(self, message: Bye | Error) -> None:
+        """Says why, then closes: what is queued goes first, and the peer gets LINGER to read it.
+
+        The rest of what the peer sends is discarded, not refused: a reset would take the last
+        frame away from it.
+        """
+        if self.closing or self.transport is None:
+            return
+        self._queue.append((None, 0, codec.encode(message)))
+        self.closing = self._loop.time()
+        parts = [data for _, _, data in self._queue]
+        self._queue.clear()
+        self._batch_bytes = self._reply_bytes = 0
+        self.transport.write(b"".join(parts))
+        self._parked = []
+        self._held = 0
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.transport.resume_reading()
+        else:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Closes at once; nothing more is sent."""
+        if self.transport is not None:
+            self.transport.abort()

@@ -1,0 +1,210 @@
+"""Listening sockets: opening them, and the accept loop.
+
+The loop accepts by itself (`sock_accept`, then `connect_accepted_socket`), so that limits can be
+placed before a connection costs anything. Running out of file descriptors pauses accepting; it
+neither ends the server nor fills the log.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from ipcchat.errors import EXIT_RUNTIME, EXIT_SETTING, ListenError, SettingError
+from ipcchat.server.access import Peer, peer_uid
+from ipcchat.server.connection import Connection
+from ipcchat.server.eventlog import EventLog
+
+__all__ = ["Listener", "open_tcp", "open_unix", "parse_address"]
+
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_RETRY = 0.2
+"""Seconds between two tries to accept while there are no descriptors left."""
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """`HOST:PORT`, `[::1]:5555`, `:6000` or `6000` as (host, port); no host is all interfaces.
+
+    Raises SettingError.
+    """
+    host, _, port = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise SettingError(f"listen: {address!r}: write an IPv6 address as [::1]:5555")
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise SettingError(
+            f"listen: {address!r} is not an address", "write HOST:PORT, :PORT or PORT"
+        )
+    return host, int(port)
+
+
+def _listen_error(where: str, error: OSError) -> ListenError:
+    if error.errno == errno.EADDRINUSE:
+        return ListenError(
+            f"cannot listen on {where}: the port is in use",
+            "is a server running already?  choose another port: --listen :6000",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ListenError(
+            f"cannot listen on {where}: no permission",
+            "ports below 1024 need it; choose another: --listen :5555",
+            EXIT_SETTING,
+        )
+    reason = (error.strerror or str(error)).lower()
+    return ListenError(f"cannot listen on {where}: {reason}", exit_code=EXIT_RUNTIME)
+
+
+def _bind(family: int, address: tuple[object, ...], backlog: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(backlog)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def open_tcp(address: str, backlog: int) -> list[socket.socket]:
+    """Listening sockets for an address: IPv4 and IPv6 where it has no host.
+
+    With port 0 both get the same port. Raises SettingError, ListenError.
+    """
+    host, port = parse_address(address)
+    loop = asyncio.get_running_loop()
+    try:
+        infos = await loop.getaddrinfo(
+            host or None,
+            port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
+        )
+    except OSError as error:
+        raise ListenError(f"cannot listen on {address}: unknown host", str(error)) from None
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, _, _, where in sorted(infos, key=lambda info: info[0]):
+            bound = (where[0], port, *where[2:])
+            try:
+                sock = _bind(family, bound, backlog)
+            except OSError as error:
+                if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    continue  # no IPv6 on this machine
+                raise _listen_error(f"{host or '*'}:{port}", error) from None
+            sockets.append(sock)
+            port = sock.getsockname()[1]
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def open_unix(path: Path, mode: int, backlog: int) -> socket.socket:
+    """A listening Unix socket; one that nobody listens on any more is replaced.
+
+    Raises ListenError.
+    """
+    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ListenError(f"cannot listen on {path}: there is a file of that name")
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(os.fspath(path))
+            except PermissionError as error:
+                raise _listen_error(str(path), error) from None
+        raise ListenError(f"cannot listen on {path}: another server listens there")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o777 & ~mode)
+    try:
+        path.unlink(missing_ok=True)
+        sock.bind(os.fspath(path))
+        sock.listen(backlog)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise _listen_error(str(path), error) from None
+    finally:
+        os.umask(before)
+    return sock
+
+
+def _shown(address: tuple[object, ...]) -> str:
+    host, port = str(address[0]), address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _same(connection: Connection) -> Connection:
+    return connection
+
+
+class Listener:
+    """One listening socket and its accept loop."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        kind: str,
+        make: Callable[[Peer], Connection | None],
+        log: EventLog,
+    ) -> None:
+        self._sock = sock
+        self.kind = kind
+        self._make = make
+        self._log = log
+        self._exhausted = False
+        name = sock.getsockname()
+        self.path = Path(name) if isinstance(name, str) else None
+        """Of a Unix socket: where it lies."""
+        self.address = name if isinstance(name, str) else _shown(name)
+        """As shown: `127.0.0.1:5555`, or the path."""
+
+    def _peer(self, sock: socket.socket, address: tuple[object, ...]) -> Peer:
+        if sock.family != socket.AF_UNIX:
+            return Peer("tcp", _shown(address))
+        uid = peer_uid(sock)
+        where = "local" if uid is None else f"uid {uid}"
+        if self.kind == "control":
+            return Peer("control", where, uid, operator=uid == os.getuid())
+        return Peer("unix", where, uid)
+
+    async def run(self) -> None:
+        """Accepts until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, address = await loop.sock_accept(self._sock)
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    if not self._exhausted:
+                        self._exhausted = True
+                        self._log.warning(
+                            "accept", f"no connection can be accepted: {error.strerror}"
+                        )
+                    await asyncio.sleep(_RETRY)
+                continue  # anything else is the fault of a peer that is gone again
+            self._exhausted = False
+            try:
+                connection = self._make(self._peer(sock, address))
+                if connection is None:
+                    sock.close()
+                    continue
+                await loop.connect_accepted_socket(partial(_same, connection), sock)
+            except OSError:
+                sock.close()
+
+    def close(self) -> None:
+        """Stops listening; a Unix socket's file is removed."""
+        self._sock.close()
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""Requests of operators: how the server is, who is connected, the event log, the end."""
+
+from ipcchat import __version__
+from ipcchat.entries import SYSTEM_ROOM
+from ipcchat.server.hub import Hub
+from ipcchat.server.session import Session
+from ipcchat.wire import codec
+from ipcchat.wire.messages import (
+    Log,
+    LogLine,
+    Ok,
+    SessionInfo,
+    Sessions,
+    SessionsOk,
+    Shutdown,
+    Status,
+    StatusOk,
+)
+
+__all__ = ["log", "sessions", "shutdown", "status"]
+
+_SESSIONS = 100
+
+
+def status(hub: Hub, session: Session, request: Status) -> StatusOk:
+    """How the server is."""
+    known = hub.journal.state
+    listed = [room for number, room in known.rooms.items() if number != SYSTEM_ROOM]
+    return StatusOk(
+        request.id,
+        version=__version__,
+        ready=not hub.journal.trouble,
+        since=hub.since,
+        epoch=hub.journal.epoch,
+        data=hub.data,
+        listening=list(hub.addresses),
+        sessions=sum(1 for other in hub.sessions.values() if other is not session),
+        accounts=len(known.accounts),
+        rooms=len(listed),
+        entries=sum(room.head for room in listed),
+        text=hub.journal.trouble,
+    )
+
+
+def sessions(hub: Hub, session: Session, request: Sessions) -> SessionsOk:
+    """A page of who is connected, in the order of their connections."""
+    numbers = sorted(number for number in hub.sessions if number > request.next)[: _SESSIONS + 1]
+    items = []
+    for number in numbers[:_SESSIONS]:
+        other = hub.sessions[number]
+        items.append(
+            SessionInfo(
+                session=number,
+                account=other.account,
+                nick=other.nick,
+                address=other.connection.peer.address,
+                since=other.since,
+                queue=other.connection.unsent,
+                device=other.connection.device,
+                role=other.role,
+                quiet=other.quiet,
+            )
+        )
+    return SessionsOk(
+        request.id, items=items, next=numbers[_SESSIONS - 1] if numbers[_SESSIONS:] else 0
+    )
+
+
+def log(hub: Hub, session: Session, request: Log) -> Ok:
+    """The last lines of the event log, then each new one as it is written."""
+    connection = session.connection
+    for line in hub.log.last(request.last):
+        connection.send(line)
+    if session.log_sink is None:
+
+        def sink(line: LogLine) -> None:
+            connection.send_state(codec.encode(line), "log")
+
+        session.log_sink = sink
+        hub.log.add_sink(sink)
+    return Ok(request.id)
+
+
+def shutdown(hub: Hub, session: Session, request: Shutdown) -> Ok:
+    """Drains and stops the server."""
+    hub.log.info("shutdown", f"asked for by {session.nick}")
+    hub.stop()
+    return Ok(request.id)

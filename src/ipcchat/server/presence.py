@@ -1,0 +1,125 @@
+"""Who is online: an account's state, not a connection's, and never an entry.
+
+The latest value wins: changes are collected and sent once per interval, encoded once for
+everybody. Somebody who is back within the grace time was never away.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from ipcchat.server.session import Session
+from ipcchat.wire import codec
+from ipcchat.wire.messages import Changed, Presence
+
+__all__ = ["PresenceBoard"]
+
+_PER_SESSION = 0.0001
+"""Seconds of interval added for each session: the cost of a broadcast stays a few per cent."""
+
+
+class PresenceBoard:
+    """Owns who is online. `sessions` are all that want to know."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        grace: float,
+        interval: float,
+        sessions: Callable[[], Iterable[Session]],
+        nick_of: Callable[[int], str],
+    ) -> None:
+        self._loop = loop
+        self._grace = grace
+        self._interval = interval
+        self._sessions = sessions
+        self._nick_of = nick_of
+        self._online: dict[int, int] = {}
+        """Account → number of its sessions that show."""
+        self._leaving: dict[int, asyncio.TimerHandle] = {}
+        self._dirty: dict[int, None] = {}
+        self._moves: dict[tuple[int, int], str] = {}
+        self._rooms_changed = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def status(self, account: int) -> str:
+        """`online` or `offline`."""
+        return "online" if account in self._online or account in self._leaving else "offline"
+
+    def came(self, account: int) -> None:
+        """A session of the account began to show."""
+        self._online[account] = self._online.get(account, 0) + 1
+        leaving = self._leaving.pop(account, None)
+        if leaving is not None:
+            leaving.cancel()
+        elif self._online[account] == 1:
+            self._note(account)
+
+    def went(self, account: int) -> None:
+        """A session of the account ended; it counts as gone after the grace time."""
+        left = self._online.get(account, 0) - 1
+        if left > 0:
+            self._online[account] = left
+        elif self._online.pop(account, None) is not None:
+            self._leaving[account] = self._loop.call_later(self._grace, self._gone, account)
+
+    def renamed(self, account: int) -> None:
+        """The account has another nick."""
+        self._note(account)
+
+    def moved(self, room: int, account: int, status: str) -> None:
+        """The account `joined` or `parted` the room: told to those who follow it."""
+        self._moves[room, account] = status
+        self._arm()
+
+    def rooms_changed(self) -> None:
+        """The list of rooms is another."""
+        self._rooms_changed = True
+        self._arm()
+
+    def close(self) -> None:
+        """No further event is sent."""
+        for timer in (*self._leaving.values(), self._timer):
+            if timer is not None:
+                timer.cancel()
+        self._leaving.clear()
+        self._timer = None
+
+    def _gone(self, account: int) -> None:
+        del self._leaving[account]
+        self._note(account)
+
+    def _note(self, account: int) -> None:
+        self._dirty[account] = None
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is None:
+            sessions = sum(1 for _ in self._sessions())
+            interval = self._interval + sessions * _PER_SESSION
+            self._timer = self._loop.call_later(interval, self._send)
+
+    def _send(self) -> None:
+        self._timer = None
+        frames = b"".join(
+            codec.encode(
+                Presence(account=number, nick=self._nick_of(number), status=self.status(number))
+            )
+            for number in self._dirty
+        )
+        if self._rooms_changed:
+            frames += codec.encode(Changed(what="rooms"))
+        self._dirty.clear()
+        self._rooms_changed = False
+        if frames:
+            for session in self._sessions():
+                if not session.quiet:
+                    session.connection.send_state(frames, "presence")
+        moves, self._moves = self._moves, {}
+        by_room: dict[int, bytes] = {}
+        for (room, account), status in moves.items():
+            event = Presence(account=account, nick=self._nick_of(account), status=status, room=room)
+            by_room[room] = by_room.get(room, b"") + codec.encode(event)
+        for room, frames in by_room.items():
+            for session in self._sessions():
+                if room in session.subscriptions and not session.quiet:
+                    session.connection.send_state(frames, "presence")

@@ -1,0 +1,192 @@
+"""The gate: every request passes here, once.
+
+The table says for each request which role may make it and how it is answered:
+
+* a *change* becomes a draft; the drafts of one chunk go to the journal together, and their
+  outcomes are the replies;
+* a *question* is answered at once;
+* a *read* waits for its turn at the pager.
+
+Which state a request belongs to, its fields and its size were checked by `wire`. A handler is
+only the deed: it never looks at roles, and refuses by raising `Refused` or `TextError`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+
+from ipcchat.errors import (
+    CODES,
+    JournalError,
+    JournalUnavailable,
+    Refused,
+    RemoteProtocolError,
+    TextError,
+)
+from ipcchat.journal.drafts import Draft, Outcome
+from ipcchat.server import changes, operations, questions
+from ipcchat.server.connection import Connection
+from ipcchat.server.hub import Hub, now_ms
+from ipcchat.server.session import Session
+from ipcchat.wire import codec, messages
+from ipcchat.wire.messages import Done, Error
+
+__all__ = ["TABLE", "Gate", "Row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one type of request is treated. Exactly one of the three ways is set."""
+
+    role: str = "member"
+    """`member`, or `operator` for operators alone."""
+    change: Callable[[Session, Any, int], Draft] | None = None
+    """Makes the draft; the last argument is the time."""
+    question: Callable[[Hub, Session, Any], Struct] | None = None
+    read: Callable[[Hub, Session, Any], Awaitable[Struct | None]] | None = None
+    """Returns the reply, or None where it has sent it itself."""
+
+
+TABLE: dict[type[Struct], Row] = {
+    messages.Say: Row(change=changes.say),
+    messages.Join: Row(change=changes.join),
+    messages.Part: Row(change=changes.part),
+    messages.Topic: Row(change=changes.topic),
+    messages.Nick: Row(change=changes.nick),
+    messages.Read: Row(change=changes.read),
+    messages.Withdraw: Row(change=changes.withdraw),
+    messages.Follow: Row(read=questions.follow),
+    messages.Unfollow: Row(question=questions.unfollow),
+    messages.History: Row(read=questions.history),
+    messages.Rooms: Row(question=questions.rooms),
+    messages.Members: Row(question=questions.members),
+    messages.Ping: Row(question=questions.ping),
+    messages.Status: Row(role="operator", question=operations.status),
+    messages.Sessions: Row(role="operator", question=operations.sessions),
+    messages.Log: Row(role="operator", question=operations.log),
+    messages.Shutdown: Row(role="operator", question=operations.shutdown),
+}
+"""`hello` and `login`, which make the session, are the listener's."""
+
+
+def refusal(request: int | None, error: Refused | TextError) -> Error:
+    """The reply for a refused request."""
+    if isinstance(error, TextError):
+        return Error(id=request, code=error.code, text=error.text)
+    return Error(
+        id=request, code=error.code, text=error.text, retry=error.retry, wait_ms=error.wait_ms
+    )
+
+
+class Gate:
+    """Takes what the connections of logged-in sessions read. Its methods do not await."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def received(
+        self,
+        connection: Connection,
+        session: Session,
+        values: list[Struct | RemoteProtocolError],
+    ) -> None:
+        """Answers each request of a chunk, or sees to it that it will be."""
+        drafts: list[Draft] = []
+        asked: list[Any] = []
+        now = now_ms()
+        cap = self._hub.settings.requests_in_flight
+        for index, value in enumerate(values):
+            if connection.in_flight >= cap:
+                connection.park(values[index:])
+                break
+            if isinstance(value, RemoteProtocolError):
+                answer_error(connection, value)
+                continue
+            row = TABLE[type(value)]
+            connection.in_flight += 1
+            try:
+                if row.role == "operator" and session.role != "operator":
+                    raise Refused("forbidden")
+                if row.change is not None:
+                    drafts.append(row.change(session, value, now))
+                    asked.append(value)
+                elif row.question is not None:
+                    connection.send(row.question(self._hub, session, value))
+                    connection.answered()
+                elif row.read is not None:
+                    job = partial(self._read, connection, session, row.read, value)
+                    self._hub.pager.ask(connection, job)
+            except (Refused, TextError) as error:
+                connection.send(refusal(value.id, error))  # type: ignore[attr-defined]
+                connection.answered()
+        if drafts:
+            self._hub.began(len(drafts))
+            future = self._hub.journal.append(drafts)
+            future.add_done_callback(partial(self._decided, connection, asked))
+
+    def _decided(
+        self, connection: Connection, asked: list[Any], future: asyncio.Future[list[Outcome]]
+    ) -> None:
+        self._hub.ended(len(asked))
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled() or error is not None:
+            self._undecided(connection, asked, error)
+            return
+        frames = b"".join(
+            codec.encode(reply(request, outcome))
+            for request, outcome in zip(asked, future.result(), strict=True)
+        )
+        connection.send_frames(frames)
+        connection.answered(len(asked))
+
+    def _undecided(
+        self, connection: Connection, asked: list[Any], error: BaseException | None
+    ) -> None:
+        # The outcome is open: the client keeps the drafts and asks again.
+        code = error.code if isinstance(error, JournalUnavailable) else "busy"
+        text = CODES[code].text
+        if not isinstance(error, JournalUnavailable):
+            cause = error.text if isinstance(error, JournalError) else repr(error)
+            self._hub.log.error("journal", f"outcomes are unknown: {cause}")
+        for request in asked:
+            connection.send(Error(id=request.id, code=code, text=text, retry=True, wait_ms=1000))
+        connection.answered(len(asked))
+
+    async def _read(
+        self,
+        connection: Connection,
+        session: Session,
+        read: Callable[[Hub, Session, Any], Awaitable[Struct | None]],
+        request: Any,
+    ) -> None:
+        try:
+            answer = await read(self._hub, session, request)
+        except (Refused, TextError) as error:
+            answer = refusal(request.id, error)
+        except JournalError as error:
+            self._hub.log.error("journal", f"a page could not be read: {error.text}")
+            answer = Error(id=request.id, code="internal", text=error.text)
+        if answer is not None:
+            connection.send(answer)
+        connection.answered()
+
+
+def reply(request: Any, outcome: Outcome) -> Done | Error:
+    """The reply that an outcome makes."""
+    code = outcome.code
+    if not code or (code == "withdrawn" and type(request) is messages.Withdraw):
+        return Done(request.id, outcome.room, outcome.seq, outcome.time)
+    return Error(id=request.id, code=code, text=CODES[code].text)
+
+
+def answer_error(connection: Connection, error: RemoteProtocolError) -> None:
+    """Answers what breaks the protocol; closes where it can't go on."""
+    message = Error(id=error.request, code=error.code, text=error.text)
+    if error.closes:
+        connection.close(message)
+    elif error.request is not None:
+        connection.send(message)

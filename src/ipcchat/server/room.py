@@ -1,0 +1,96 @@
+"""A room while somebody follows it: what was handed out, the recent frames, the followers.
+
+An entry is encoded once, joined to a batch once, and the same `bytes` go to every follower.
+Delivery is fed by the journal's committed feed alone, in order.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ipcchat.entries import Entry
+from ipcchat.wire import codec
+
+if TYPE_CHECKING:
+    from ipcchat.server.subscription import Subscription
+
+__all__ = ["BATCH", "Room", "batches"]
+
+BATCH = 64 * 1024
+"""A batch is cut at a frame's border at or below so many bytes."""
+
+
+def batches(frames: list[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Joins frames to batches: (number of frames, bytes) each."""
+    start = size = 0
+    for index, frame in enumerate(frames):
+        if size + len(frame) > BATCH and index > start:
+            yield index - start, b"".join(frames[start:index])
+            start, size = index, 0
+        size += len(frame)
+    if start < len(frames):
+        yield len(frames) - start, b"".join(frames[start:])
+
+
+class Room:
+    """Owns what was delivered of one room. Its methods do not await."""
+
+    __slots__ = (
+        "_fresh",
+        "_tail",
+        "_tail_bytes",
+        "_tail_limit",
+        "delivered",
+        "followers",
+        "number",
+        "subscribers",
+    )
+
+    def __init__(self, number: int, delivered: int, tail_bytes: int) -> None:
+        self.number = number
+        self.delivered = delivered
+        """seq of the last entry handed out; everything up to it can be read."""
+        self.followers: dict[Subscription, None] = {}
+        """Live subscriptions, in the order they came."""
+        self.subscribers = 0
+        """All subscriptions, live or catching up; without any the room is forgotten."""
+        self._fresh: list[bytes] = []
+        self._tail: deque[tuple[str, bytes]] = deque()
+        self._tail_bytes = 0
+        self._tail_limit = tail_bytes
+
+    def collect(self, entry: Entry) -> bool:
+        """Takes a committed entry into the next batch; true for the first one of a batch."""
+        if entry.seq != self.delivered + len(self._fresh) + 1:
+            return False  # was committed before the first follower came: it reads it
+        frame = codec.encode(entry)
+        self._fresh.append(frame)
+        self._tail.append((entry.draft, frame))
+        self._tail_bytes += len(frame)
+        return len(self._fresh) == 1
+
+    def flush(self) -> None:
+        """Hands what was collected to every follower."""
+        frames, self._fresh = self._fresh, []
+        for count, data in batches(frames):
+            first = self.delivered + 1
+            last = self.delivered = self.delivered + count
+            for subscription in tuple(self.followers):
+                subscription.offer(first, last, data)
+        while self._tail_bytes > self._tail_limit:
+            self._tail_bytes -= len(self._tail.popleft()[1])
+
+    def recent(self, first: int) -> list[bytes] | None:
+        """The frames from seq `first` to the last delivered, or None where they are not kept."""
+        count = self.delivered - first + 1
+        kept = len(self._tail) - len(self._fresh)
+        if count > kept:
+            return None
+        return [frame for _, frame in islice(self._tail, kept - count, kept)]
+
+    def mark(self, seq: int) -> str | None:
+        """The draft id of a delivered entry, or None where it is not kept here."""
+        kept = len(self._tail) - len(self._fresh)
+        index = kept - (self.delivered - seq) - 1
+        return self._tail[index][0] if 0 <= index < kept else None

@@ -1,0 +1,256 @@
+"""The server as a whole: starting, watching over connections, draining.
+
+    async with Server(settings) as server:
+        await server.wait_closed()
+
+It owns the journal, the listeners and every task. Draining goes: stop listening, stop reading,
+let the journal commit, let the replies and the feed out, say `bye`, close.
+"""
+
+import asyncio
+import contextlib
+import random
+import socket
+from pathlib import Path
+
+from msgspec import Struct
+
+from ipcchat import paths
+from ipcchat.errors import IpcchatError, ListenError, RemoteProtocolError
+from ipcchat.journal import open_journal
+from ipcchat.journal.journal import Journal
+from ipcchat.server.access import Peer
+from ipcchat.server.connection import LINGER, Connection, Tick
+from ipcchat.server.eventlog import EventLog
+from ipcchat.server.hub import Hub
+from ipcchat.server.listener import Listener, open_tcp, open_unix
+from ipcchat.server.login import Door
+from ipcchat.server.requests import Gate
+from ipcchat.settings import ServerSettings
+from ipcchat.wire.messages import Bye, Error
+
+__all__ = ["Server"]
+
+MEMORY = ":memory:"
+"""The data directory that keeps nothing."""
+_COMEBACK = (200, 1000)
+"""Clients of a server that shuts down are asked to come back after so many ms, at random."""
+
+
+class Server:
+    """A chat server. Use it as an async context manager, or call `start` and `close`."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.log = EventLog(settings.log_level)
+        self.addresses: list[str] = []
+        """Where it listens: `127.0.0.1:5555`, `[::]:5555`, a Unix socket's path."""
+        self.control_path: Path | None = None
+        """The control socket, or None where there is none (data in memory)."""
+        self.tick: Tick
+        self._hub: Hub
+        self._door: Door
+        self._gate: Gate
+        self._journal: Journal
+        self._listeners: list[Listener] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._run: asyncio.Task[None] | None = None
+        self._numbers = 0
+        self._closed = asyncio.Event()
+
+    # --- life -------------------------------------------------------------------------
+
+    async def __aenter__(self) -> "Server":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Opens the journal and the sockets, then accepts.
+
+        Raises JournalError and its kin, ListenError, SettingError; nothing is left open then.
+        """
+        settings = self.settings
+        data = None if settings.data == MEMORY else Path(settings.data or paths.data_dir())
+        self._journal = await open_journal(
+            data,
+            batch_drafts=settings.batch_drafts,
+            feed_batches=settings.feed_batches,
+            pending_drafts=settings.pending_drafts,
+        )
+        self._hub = Hub(settings, self._journal, self.log)
+        self._hub.data = MEMORY if data is None else str(data)
+        self.tick = self._hub.tick
+        self._door = Door(self._hub)
+        self._gate = Gate(self._hub)
+        try:
+            await self._listen(data)
+        except BaseException:
+            await self._stop_listening()
+            await self._journal.close()
+            raise
+        self._hub.addresses = self.addresses
+        self._run = asyncio.get_running_loop().create_task(self._serve(), name="ipcchat server")
+        for address in self.addresses:
+            self.log.info("listening", f"listening on {address}")
+
+    async def _listen(self, data: Path | None) -> None:
+        settings = self.settings
+        sockets: list[tuple[socket.socket, str]] = []
+        try:
+            for address in settings.listen:
+                sockets += [(sock, "tcp") for sock in await open_tcp(address, settings.backlog)]
+            if settings.unix:
+                path = Path(settings.unix)
+                sockets.append((open_unix(path, 0o666, settings.backlog), "unix"))
+            if settings.control or data is not None:
+                self.control_path = Path(settings.control or paths.control_path(data or MEMORY))
+                sockets.append((open_unix(self.control_path, 0o600, settings.backlog), "control"))
+        finally:
+            for sock, kind in sockets:
+                self._listeners.append(Listener(sock, kind, self._connection, self.log))
+        self.addresses = [item.address for item in self._listeners if item.kind != "control"]
+
+    async def _serve(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                feed = group.create_task(self._hub.run())
+                pager = group.create_task(self._hub.pager.run())
+                watch = group.create_task(self._watch())
+                self._accepting = [group.create_task(item.run()) for item in self._listeners]
+                await self._hub.stopping.wait()
+                await self._drain(feed)
+                for task in (pager, watch):
+                    task.cancel()
+        finally:
+            await self._stop_listening()
+            for connection in tuple(self._hub.connections.values()):
+                connection.abort()
+            self._hub.presence.close()
+            await self._journal.close()
+            self._closed.set()
+
+    async def _stop_listening(self) -> None:
+        for task in self._accepting:
+            task.cancel()
+        for task in self._accepting:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for listener in self._listeners:
+            listener.close()
+        self._accepting, self._listeners = [], []
+
+    async def _drain(self, feed: asyncio.Task[None]) -> None:
+        self.log.info("draining", "the server is shutting down")
+        await self._stop_listening()
+        for connection in self._hub.connections.values():
+            connection.stop_reading()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_timeout):
+                await self._hub.settled.wait()
+        await self._journal.close()
+        await feed
+        for connection in tuple(self._hub.connections.values()):
+            wait = random.randint(*_COMEBACK)
+            connection.close(Bye(code="shutdown", text="the server shuts down", wait_ms=wait))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_timeout):
+                await self._hub.empty.wait()
+
+    def shutdown(self) -> None:
+        """Asks for an orderly end; `wait_closed` tells when it has come."""
+        self._hub.stop()
+
+    async def wait_closed(self) -> None:
+        """Returns when the server has ended. Raises what ended it, where that was an error."""
+        await self._closed.wait()
+        if self._run is not None:
+            await self._run
+
+    async def close(self) -> None:
+        """Shuts down and waits for it."""
+        if self._run is not None:
+            self.shutdown()
+            await self.wait_closed()
+
+    def reload(self) -> None:
+        """Reads again what may change while it runs."""
+        self.log.info("reload", "nothing to read again")
+
+    # --- connections ------------------------------------------------------------------
+
+    async def open_console(self) -> socket.socket:
+        """A socket that is logged in to as the operator at the server's terminal."""
+        ours, theirs = socket.socketpair()
+        for sock in (ours, theirs):
+            sock.setblocking(False)
+        connection = self._connection(Peer("console", "console", operator=True))
+        if connection is None:
+            ours.close()
+            theirs.close()
+            raise ListenError("the server has no room for its console", "raise max_clients")
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: connection, ours)
+        return theirs
+
+    def _connection(self, peer: Peer) -> Connection | None:
+        """A connection for a peer, or None where there are too many."""
+        if len(self._hub.connections) >= self.settings.max_clients and not peer.operator:
+            self.log.debug("full", f"{peer.address} turned away: max_clients")
+            return None
+        self._numbers += 1
+        return Connection(self, peer, self._numbers)
+
+    def opened(self, connection: Connection) -> None:
+        """A connection's socket is ready."""
+        self._hub.opened(connection)
+
+    def received(self, connection: Connection, values: list[Struct | RemoteProtocolError]) -> None:
+        """Values were read: the door's until there is a session, then the gate's."""
+        if connection.session is None:
+            values = self._door.received(connection, values)
+        if values and connection.session is not None:
+            self._gate.received(connection, connection.session, values)
+
+    def lost(self, connection: Connection) -> None:
+        """A connection has ended."""
+        self._hub.lost(connection)
+
+    async def _watch(self) -> None:
+        """Ends connections that are past a deadline."""
+        settings = self.settings
+        loop = asyncio.get_running_loop()
+        shortest = min(
+            settings.login_timeout, settings.idle_after, settings.reply_timeout, 4 * LINGER
+        )
+        while True:
+            await asyncio.sleep(shortest / 4)
+            now = loop.time()
+            for connection in tuple(self._hub.connections.values()):
+                connection.note_progress(now)
+                self._check(connection, now)
+
+    def _check(self, connection: Connection, now: float) -> None:
+        settings = self.settings
+        alive = max(connection.heard, connection.progress)
+        if connection.closing:
+            if now - max(connection.closing, connection.progress) > LINGER:
+                connection.abort()
+        elif connection.unsent and now - connection.progress > settings.reply_timeout:
+            self.log.info("too_slow", f"{connection.peer.address} takes nothing")
+            connection.close(Error(code="too_slow"))
+        elif connection.session is None:
+            if now - connection.opened_at > settings.login_timeout:
+                connection.close(Error(code="idle", text="no login"))
+        elif connection.reading and now - alive > settings.idle_after:
+            self.log.info("idle", f"{connection.peer.address} is silent")
+            connection.close(Bye(code="idle"))
+
+
+def describe(error: BaseException) -> str:
+    """The sentence of an error that ended the server."""
+    if isinstance(error, BaseExceptionGroup):
+        return describe(error.exceptions[0])
+    return error.text if isinstance(error, IpcchatError) else repr(error)

@@ -1,0 +1,398 @@
+"""Settings: the fields of two frozen dataclasses are the one table; every limit is a row.
+
+The rules of this file:
+
+- Layers, highest first: flags, `--set KEY=VALUE`, environment `IPCCHAT_KEY`, file, default. The
+  file is `--config FILE`, else the user's `server.toml` or `client.toml`, filled in by the one in
+  `/etc/ipcchat`. Nothing is read from the current directory.
+- An unknown key in a file or the environment is a warning with a suggestion; an unknown key in
+  `--set` and a bad value anywhere raise `SettingError`, naming where it came from.
+- `python -m ipcchat.settings` prints `docs/settings.md`; a test compares them.
+"""
+
+import argparse
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from ipcchat import paths
+from ipcchat.errors import SettingError
+from ipcchat.text import visible
+
+__all__ = ["ClientSettings", "Row", "ServerSettings", "add_flags", "document", "load", "rows"]
+
+T = TypeVar("T")
+
+_KINDS = {bool: "yes or no", tuple: "list", str: "text"}
+_MEASURES = {"bytes": "size", "s": "duration"}
+_KIB = 1024
+_SIZES = {"": 1.0, "b": 1.0, "k": 2.0**10, "m": 2.0**20, "g": 2.0**30, "kb": 1e3, "mb": 1e6}
+_SIZES |= {"gb": 1e9, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30}
+_DURATIONS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_AMOUNTS = {
+    "number": ("a whole number", {"": 1.0}),
+    "size": ("a size such as 65536, 64KiB or 1M", _SIZES),
+    "duration": ("a duration such as 45, 45s, 500ms, 10m, 1h or 2d", _DURATIONS),
+}
+_SHOWN = {
+    "size": (("MiB", 2**20), ("KiB", 2**10)),
+    "duration": (("d", 86400), ("h", 3600), ("m", 60)),
+}
+_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
+_LEVELS = ("debug", "info", "warning", "error")
+_COLOR = ("auto", "always", "never")
+_YES = {"1": True, "true": True, "yes": True, "on": True}
+_NO = {"0": False, "false": False, "no": False, "off": False}
+_PREFIX = "IPCCHAT_"
+
+
+# --- the table ----------------------------------------------------------------------------
+
+
+def setting(
+    default: T,
+    help: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    choices: tuple[str, ...] = (),
+    flag: bool = False,
+) -> T:
+    """A row. Unit `bytes` makes it a size, `s` a duration in seconds; `flag`: has a flag of its
+    own on the command line, else it is reached by `--set`."""
+    row = {"unit": unit, "help": help, "low": low, "high": high, "choices": choices, "flag": flag}
+    return dataclasses.field(default=default, metadata=row)
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSettings:
+    """What `ipcchat-server` can be told."""
+
+    program: ClassVar[str] = "server"
+
+    listen: tuple[str, ...] = setting(
+        (":5555",), "where to listen, repeatable: HOST:PORT, :PORT, PORT; 0: a free one", flag=True
+    )
+    unix: str = setting("", "path of one more Unix socket, for every local user", flag=True)
+    data: str = setting(
+        "", "directory of the history; empty: the user's; :memory: keeps nothing", flag=True
+    )
+    headless: bool = setting(False, "log lines instead of the operator's screen", flag=True)
+    control: str = setting("", "path of the control socket; empty: follows from the data directory")
+    operator_nick: str = setting("operator", "nick of the operator at the server's own screen")
+    log_level: str = setting("info", "how much is logged", choices=_LEVELS, flag=True)
+    backlog: int = setting(1024, "waiting to be accepted", "connections", 1)
+    max_clients: int = setting(12_000, "connected at a time", "connections", 1)
+    login_timeout: float = setting(10.0, "for a new connection to log in", "s", 0.1, 3600)
+    frame_timeout: float = setting(10.0, "for the rest of a frame that has begun", "s", 0.1, 3600)
+    idle_after: float = setting(45.0, "without a byte before a connection is closed", "s", 0.5)
+    drain_timeout: float = setting(5.0, "for clients to take what is queued at the end", "s", 0)
+    queue_bytes: int = setting(256 * _KIB, "unsent entries of a connection", "bytes", 64 * _KIB)
+    reply_bytes: int = setting(
+        256 * _KIB, "unsent replies past which a connection is not read", "bytes", 64 * _KIB
+    )
+    reply_timeout: float = setting(
+        30.0, "without progress in sending before a connection is closed", "s", 0.1
+    )
+    requests_in_flight: int = setting(256, "unanswered, of a connection", "requests", 1)
+    pages_in_flight: int = setting(4, "of history read at the same time, in all", "pages", 1, 64)
+    pending_drafts: int = setting(16_384, "waiting to be stored, in all", "messages", 1)
+    feed_batches: int = setting(64, "stored and waiting to be delivered", "batches", 1)
+    batch_drafts: int = setting(1024, "stored in one transaction", "messages", 1, 16_384)
+    tail_bytes: int = setting(256 * _KIB, "recent entries of each room kept in memory", "bytes", 0)
+    high_water: int = setting(
+        64 * _KIB, "unsent, at which a connection counts as busy", "bytes", _KIB, 1024 * _KIB
+    )
+    slice_members: int = setting(
+        250, "of a room that are served before other work has its turn", "members", 1
+    )
+    coalesce: float = setting(
+        0.02, "grid of deliveries while a room is busy; 0 delivers at once", "s", 0, 1
+    )
+    presence_grace: float = setting(30.0, "before who lost the connection shows as gone", "s", 0)
+    presence_interval: float = setting(0.05, "between two updates of who is here", "s", 0, 60)
+    room_limit: int = setting(1000, "an account may be in", "rooms", 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClientSettings:
+    """What `ipcchat-client` can be told."""
+
+    program: ClassVar[str] = "client"
+
+    server: str = setting(
+        "localhost", "where to connect to: HOST, HOST:PORT, [::1]:PORT or unix:PATH", flag=True
+    )
+    name: str = setting("", "profile, and nick of a new one; empty: the login name", flag=True)
+    room: str = setting("#lobby", "room to open first", flag=True)
+    connect_timeout: float = setting(10.0, "for a connection to be made", "s", 0.1, 3600)
+    ping_after: float = setting(20.0, "of silence before a sign of life is asked for", "s", 0.1)
+    dead_after: float = setting(45.0, "of silence before a connection is given up", "s", 0.2)
+    retry_first: float = setting(0.1, "before the first new try to connect; doubles", "s", 0.01, 60)
+    retry_early: float = setting(1.0, "at most between the early tries", "s", 0.01, 3600)
+    retry_early_for: float = setting(60.0, "that tries count as early", "s", 0)
+    retry_late: float = setting(15.0, "at most between the later tries", "s", 0.01, 86_400)
+    outbox_expiry: float = setting(600.0, "before an unsent message becomes a draft again", "s", 1)
+    skip_over: int = setting(2000, "missed, past which only scrolling fetches them", "entries", 0)
+    page: int = setting(200, "of history asked for at a time", "entries", 1, 1000)
+    highlight: tuple[str, ...] = setting((), "words that count as a mention, besides the nick")
+    pane_left: int = setting(90, "from which the rooms show at the left", "columns", 0)
+    pane_right: int = setting(110, "from which the members show at the right", "columns", 0)
+    time_format: str = setting("%H:%M", "how the time of a message is written (strftime)")
+    color: str = setting("auto", "auto: by the terminal and NO_COLOR", choices=_COLOR, flag=True)
+
+
+S = TypeVar("S", ServerSettings, ClientSettings)
+Table: TypeAlias = type[ServerSettings] | type[ClientSettings]
+_TABLES: tuple[Table, ...] = (ServerSettings, ClientSettings)
+
+
+# --- rows ---------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One setting as documentation, flags and reading see it."""
+
+    name: str
+    default: Any
+    unit: str
+    help: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    flag: bool
+
+    @property
+    def kind(self) -> str:
+        """`yes or no`, `list`, `text`, `size` (bytes), `duration` (seconds) or `number`."""
+        return _KINDS.get(type(self.default)) or _MEASURES.get(self.unit, "number")
+
+    @property
+    def allowed(self) -> str:
+        """The values it takes, in words; empty: any."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.kind == "yes or no":
+            return "true, false"
+        if self.low is not None and self.high is not None:
+            return f"{self.show(self.low)} to {self.show(self.high)}"
+        return "" if self.low is None else f"at least {self.show(self.low)}"
+
+    def show(self, value: Any) -> str:
+        """A value as one would write it."""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, tuple):
+            return ",".join(value)
+        if self.kind == "duration" and 0 < value < 1:
+            return f"{value * 1000:g}ms"
+        for unit, size in _SHOWN.get(self.kind, ()):
+            if value and value % size == 0:
+                return f"{value / size:g}{unit}"
+        return f"{value:g}s" if self.kind == "duration" else str(value)
+
+    def parse(self, value: object) -> Any:
+        """A value from text, TOML or a flag, checked. Raises ValueError: what is allowed."""
+        if self.kind == "yes or no":
+            found = value if isinstance(value, bool) else (_YES | _NO).get(str(value).lower())
+            if found is None:
+                raise ValueError(f"allowed: {self.allowed}")
+            return found
+        if self.kind == "list":
+            return self._list(value)
+        if self.kind == "text":
+            if not isinstance(value, str) or (self.choices and value not in self.choices):
+                raise ValueError(f"allowed: {self.allowed or 'text'}")
+            return value
+        return self._amount(value)
+
+    def _list(self, value: object) -> tuple[str, ...]:
+        if isinstance(value, str):
+            return tuple(word for part in value.split(",") if (word := part.strip()))
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise ValueError("allowed: a list of texts")
+        return tuple(word for part in value for word in self._list(part))
+
+    def _amount(self, value: object) -> int | float:
+        example, units = _AMOUNTS[self.kind]
+        found = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
+        if found is None or (unit := found[2].lower()) not in units:
+            raise ValueError(f"allowed: {example}")
+        amount = float(found[1]) * units[unit]
+        if self.kind != "duration" and amount != int(amount):
+            raise ValueError(f"allowed: {example}")
+        low, high = self.low, self.high
+        if (low is not None and amount < low) or (high is not None and amount > high):
+            raise ValueError(f"allowed: {self.allowed}")
+        return amount if self.kind == "duration" else int(amount)
+
+
+def rows(table: Table) -> tuple[Row, ...]:
+    """The table's rows, in order."""
+    return tuple(
+        Row(field.name, field.default, **field.metadata) for field in dataclasses.fields(table)
+    )
+
+
+# --- reading ------------------------------------------------------------------------------
+
+Given = tuple[str, object, str]
+"""A key, its value as given, and where it came from."""
+
+
+def load(
+    table: type[S],
+    *,
+    flags: Mapping[str, object],
+    sets: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+    config: Path | None = None,
+) -> tuple[S, list[str]]:
+    """The settings, and warnings to be shown, one line each.
+
+    `flags`: by setting name; None and names that are no settings count as not given. `sets`:
+    `KEY=VALUE`. `config`: the only file to read, which must exist. Raises SettingError.
+    """
+    known = {row.name: row for row in rows(table)}
+    warnings: list[str] = []
+    values: dict[str, Any] = {}
+    places = reversed(paths.config_dirs(environ))
+    files = [config] if config else [place / f"{table.program}.toml" for place in places]
+    layers = [_from_file(path, bool(config), known, warnings) for path in files]
+    layers.append(_from_environment(environ, known, warnings))
+    layers.append(_from_sets(sets, known))
+    layers.append((name, flags.get(name), f"--{name.replace('_', '-')}") for name in known)
+    for layer in layers:
+        for name, value, origin in layer:
+            if value is None:
+                continue
+            try:
+                values[name] = known[name].parse(value)
+            except ValueError as error:
+                shown = visible(str(value))
+                raise SettingError(f"{origin}: {shown!r} is no value for {name}; {error}") from None
+    return table(**values), warnings
+
+
+def _from_file(
+    path: Path, needed: bool, known: Mapping[str, Row], warnings: list[str]
+) -> Iterator[Given]:
+    try:
+        text = path.read_bytes().decode()
+        found = tomllib.loads(text)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and not needed:
+            return
+        reason = (error.strerror or str(error)).lower()
+        raise SettingError(f"cannot read the settings {path}: {reason}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SettingError(f"{path}:{line}: the settings are not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
+        line = int(at[1]) if at and at[1] else text.count("\n") + 1
+        reason = str(error)[: at.start()] if at else str(error)
+        raise SettingError(f"{path}:{line}: not TOML: {visible(reason)}") from None
+    for key, value in found.items():
+        name = key.replace("-", "_")
+        at = re.search(rf"^[ \t]*\[*[ \t]*[\"']?{re.escape(key)}\b", text, re.MULTILINE)
+        origin = f"{path}:{text.count(chr(10), 0, at.start()) + 1}" if at else str(path)
+        if name in known:
+            yield name, value, origin
+        else:
+            warnings.append(f"{origin}: unknown setting {visible(key)}{_suggestion(name, known)}")
+
+
+def _from_environment(
+    environ: Mapping[str, str], known: Mapping[str, Row], warnings: list[str]
+) -> Iterator[Given]:
+    every = {_PREFIX + row.name.upper() for table in _TABLES for row in rows(table)}
+    mine = {_PREFIX + name.upper(): row for name, row in known.items()}
+    for variable, value in environ.items():
+        if variable in mine:
+            yield mine[variable].name, value, variable
+        elif variable.startswith(_PREFIX) and variable not in every:
+            warnings.append(f"unknown setting {visible(variable)}{_suggestion(variable, mine)}")
+
+
+def _from_sets(sets: Sequence[str], known: Mapping[str, Row]) -> Iterator[Given]:
+    for given in sets:
+        key, equals, value = given.partition("=")
+        name = key.strip().replace("-", "_")
+        if not equals:
+            raise SettingError(f"--set {visible(given)}: write it as --set key=value")
+        if name not in known:
+            raise SettingError(f"--set: unknown setting {visible(key)}{_suggestion(name, known)}")
+        yield name, value.strip(), f"--set {name}"
+
+
+def _suggestion(name: str, known: Mapping[str, Row]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+# --- flags and documentation --------------------------------------------------------------
+
+
+def add_flags(parser: argparse.ArgumentParser, table: Table) -> None:
+    """Adds the flags of the table, `--set` and `--config`. All default to None or an empty list;
+    their values are `load`'s to check: `load(…, flags=vars(args), sets=args.set, …)`."""
+    for row in rows(table):
+        flag = f"--{row.name.replace('_', '-')}"
+        shown = row.show(row.default)
+        help = (row.help + (f" (default: {shown})" if shown else "")).replace("%", "%%")
+        metavar = "|".join(row.choices) or row.name.upper()
+        if row.flag and row.kind == "yes or no":
+            parser.add_argument(flag, action="store_true", default=None, help=row.help)
+        elif row.flag:
+            action = "append" if row.kind == "list" else "store"
+            parser.add_argument(flag, action=action, metavar=metavar, help=help)
+    settings = "any setting, as often as needed (see docs/settings.md)"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=settings)
+    file = "the file to read settings from, alone"
+    parser.add_argument("--config", type=Path, metavar="FILE", help=file)
+
+
+def document() -> str:
+    """`docs/settings.md`."""
+    parts = [_PREFACE]
+    for table in _TABLES:
+        parts.append(
+            f"\n## ipcchat-{table.program}\n\n"
+            "| name | type | unit | default | allowed | meaning |\n|---|---|---|---|---|---|\n"
+        )
+        for row in rows(table):
+            shown = row.show(row.default)
+            unit = {"s": "seconds"}.get(row.unit, row.unit)
+            name = f"`{row.name}`" + (f" `--{row.name.replace('_', '-')}`" if row.flag else "")
+            cells = (name, row.kind, unit, f"`{shown}`" if shown else "", row.allowed, row.help)
+            parts.append(f"| {' | '.join(cells)} |\n".replace("  ", " "))
+    return "".join(parts)
+
+
+_PREFACE = """\
+# Settings
+
+<!-- Made from src/ipcchat/settings.py: python -m ipcchat.settings > docs/settings.md -->
+
+Each setting can be given in several places; the first that has it decides: a flag of its own, where
+the table shows one; `--set name=value`; the environment, such as `IPCCHAT_LOG_LEVEL`; a file in
+TOML; the default. The file is the one named by `--config`, alone; without that, the user's
+`~/.config/ipcchat/server.toml` or `client.toml` (`$XDG_CONFIG_HOME`), and for what it leaves out,
+the file of the same name in `/etc/ipcchat`. Nothing is read from the current directory.
+
+An unknown name in a file or in the environment is a warning; an unknown name in `--set` and a bad
+value anywhere end the program with exit code 78. A size is a number of bytes, or has a unit:
+`64KiB`, `1M` (1024 × 1024), `2MB` (2,000,000). A duration is a number of seconds, or has a unit:
+`500ms`, `45s`, `10m`, `1h`, `2d`. A list is a list in TOML, and separated by commas elsewhere.
+"""
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -1,0 +1,76 @@
+"""Frames: a 4-byte unsigned big-endian length, then so many bytes.
+
+A length over the limit is refused from its four bytes alone, before anything is allocated. The
+caller may overwrite what it fed as soon as it has used the frames: only what is incomplete is
+copied and kept.
+"""
+
+from ipcchat.errors import RemoteProtocolError
+
+__all__ = ["HEADER", "LIMIT", "LIMIT_BEFORE_LOGIN", "FrameReader", "encode_frame"]
+
+HEADER = 4
+"""Bytes of the length prefix."""
+LIMIT = 64 * 1024
+"""The longest payload, in bytes."""
+LIMIT_BEFORE_LOGIN = 4 * 1024
+"""The longest payload that a server takes before login, in bytes."""
+
+
+def encode_frame(payload: bytes) -> bytes:
+    """The payload with its length before it."""
+    return len(payload).to_bytes(HEADER, "big") + payload
+
+
+class FrameReader:
+    """Splits a stream of bytes into frames. After an error it takes nothing more."""
+
+    __slots__ = ("_rest", "error", "limit")
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        """The longest payload that is taken; may be changed between two calls of `feed`."""
+        self.error: RemoteProtocolError | None = None
+        """What ended the stream: `too_long` or `bad_frame`."""
+        self._rest = b""
+
+    def feed(self, data: bytes | memoryview) -> list[bytes | memoryview]:
+        """The payloads that are complete with this chunk, in order.
+
+        They may be views of `data`. The frames before a bad one are returned; `error` is set.
+        """
+        if self.error is not None:
+            return []
+        if self._rest:
+            data = self._rest + bytes(data)
+            self._rest = b""
+        frames: list[bytes | memoryview] = []
+        start, end = 0, len(data)
+        limit = self.limit
+        view = data if isinstance(data, memoryview) else memoryview(data)
+        while end - start >= HEADER:
+            length = int.from_bytes(view[start : start + HEADER], "big")
+            if not 0 < length <= limit:
+                self.error = self._refuse(length)
+                return frames
+            stop = start + HEADER + length
+            if stop > end:
+                break
+            frames.append(view[start + HEADER : stop])
+            start = stop
+        if start < end:
+            self._rest = bytes(view[start:])
+        return frames
+
+    def _refuse(self, length: int) -> RemoteProtocolError:
+        if not length:
+            return RemoteProtocolError("a frame of length zero", "bad_frame")
+        return RemoteProtocolError(
+            f"a frame of {length} bytes; at most {self.limit} are allowed here", "too_long"
+        )
+
+    def feed_eof(self) -> RemoteProtocolError | None:
+        """What is wrong with the stream ending here: `bad_frame` in the middle of a frame."""
+        if self.error is None and self._rest:
+            self.error = RemoteProtocolError("the stream ended in the middle of a frame")
+        return self.error

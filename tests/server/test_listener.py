@@ -1,0 +1,112 @@
+"""Where a server listens, and what it says when it can't."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from tests.support import RawClient, serve, server_settings
+
+from ipcchat.errors import JournalLocked, ListenError, SettingError
+from ipcchat.server.listener import open_tcp, open_unix, parse_address
+from ipcchat.server.server import Server
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1:5555", ("127.0.0.1", 5555)),
+        ("[::1]:5555", ("::1", 5555)),
+        (":6000", ("", 6000)),
+        ("6000", ("", 6000)),
+        ("lab.example:1", ("lab.example", 1)),
+    ],
+)
+def test_addresses(address: str, expected: tuple[str, int]) -> None:
+    assert parse_address(address) == expected
+
+
+@pytest.mark.parametrize("address", ["", "host", "host:", "host:x", "::1:5555", ":70000", ":-1"])
+def test_bad_addresses_are_named(address: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        parse_address(address)
+    assert repr(address) in str(caught.value)
+
+
+@pytest.mark.asyncio
+async def test_a_port_in_use_is_said_with_a_hint() -> None:
+    async with serve() as server:
+        with pytest.raises(ListenError) as caught:
+            async with serve(listen=(server.addresses[0],)):
+                raise AssertionError("both listen")
+        assert "in use" in str(caught.value)
+        assert "--listen" in caught.value.hint
+        assert caught.value.exit_code == 1
+
+
+@pytest.mark.asyncio
+async def test_all_interfaces_get_one_port() -> None:
+    sockets = await open_tcp(":0", 10)
+    try:
+        ports = {sock.getsockname()[1] for sock in sockets}
+        assert len(ports) == 1
+        assert socket.AF_INET in {sock.family for sock in sockets}
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+@pytest.mark.asyncio
+async def test_an_unknown_host_is_said() -> None:
+    with pytest.raises(ListenError, match="unknown host"):
+        await open_tcp("no.such.host.invalid:1", 10)
+
+
+def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    first = open_unix(path, 0o600, 10)
+    with pytest.raises(ListenError, match="another server"):
+        open_unix(path, 0o600, 10)
+    first.close()  # as after kill -9: the file is still there
+    second = open_unix(path, 0o600, 10)
+    assert path.stat().st_mode & 0o777 == 0o600
+    second.close()
+    other = tmp_path / "file"
+    other.write_text("precious")
+    with pytest.raises(ListenError, match="a file of that name"):
+        open_unix(other, 0o600, 10)
+    assert other.read_text() == "precious"
+
+
+@pytest.mark.asyncio
+async def test_two_servers_never_share_data(tmp_path: Path) -> None:
+    async with serve(data=str(tmp_path), control=str(tmp_path / "c.sock")):
+        with pytest.raises(JournalLocked) as caught:
+            await Server(server_settings(data=str(tmp_path))).start()
+        assert caught.value.exit_code == 75
+
+
+@pytest.mark.asyncio
+async def test_more_clients_than_allowed_are_turned_away() -> None:
+    async with serve(max_clients=1) as server, RawClient.login(server.addresses[0], "ann") as ann:
+        other = await RawClient.open(server.addresses[0])
+        assert await other.reader.read() == b""
+        await other.close()
+        assert (await ann.say(1, "hi")).seq == 2
+
+
+@pytest.mark.asyncio
+async def test_ipv6_works_where_the_machine_has_it() -> None:
+    if not socket.has_ipv6:
+        return
+    try:
+        server = Server(server_settings(listen=("[::1]:0",)))
+        await server.start()
+    except ListenError as error:
+        assert "::1" in str(error)
+        return
+    try:
+        assert server.addresses[0].startswith("[::1]:")
+        async with RawClient.login(server.addresses[0], "ann") as ann:
+            assert (await ann.say(1, "hi")).seq == 2
+    finally:
+        await server.close()
