@@ -341,10 +341,14 @@ def _suggestion(name: str, known: Mapping[str, Row]) -> str:
 # --- flags and documentation --------------------------------------------------------------
 
 
-def add_flags(parser: argparse.ArgumentParser, table: Table) -> None:
-    """Adds the flags of the table, `--set` and `--config`. All default to None or an empty list;
-    their values are `load`'s to check: `load(…, flags=vars(args), sets=args.set, …)`."""
+def add_flags(
+    parser: argparse.ArgumentParser, table: Table, only: Sequence[str] | None = None
+) -> None:
+    """Adds the flags of the table (or of those rows only), `--set` and `--config`. All default to
+    None or an empty list; their values are `load`'s to check: `load(…, flags=vars(args), …)`."""
     for row in rows(table):
+        if only is not None and row.name not in only:
+            continue
         flag = f"--{row.name.replace('_', '-')}"
         shown = row.show(row.default)
         help = (row.help + (f" (default: {shown})" if shown else "")).replace("%", "%%")

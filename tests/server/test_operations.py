@@ -30,7 +30,7 @@ async def test_status_sessions_and_the_log(tmp_path: Path) -> None:
             assert (line.event, line.level) == ("login", "info")
             await op.take(lambda v: v == Changed(what="sessions"))
             items = (await op.ask(Sessions(op.next_id()))).items
-            assert [item.nick for item in items] == ["op", "ann"]
+            assert [item.nick for item in items] == ["operator", "ann"]
             assert items[1].device == "tests"
             assert items[1].address.startswith("127.0.0.1:")
             status = await op.ask(Status(op.next_id()))

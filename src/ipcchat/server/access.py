@@ -18,8 +18,20 @@ from typing import Literal
 from ipcchat.errors import Refused
 from ipcchat.wire.messages import Login
 
-__all__ = ["METHODS", "Method", "Peer", "credential", "methods", "new_nonce", "peer_uid"]
+__all__ = [
+    "METHODS",
+    "OPERATOR",
+    "Method",
+    "Peer",
+    "credential",
+    "methods",
+    "new_nonce",
+    "peer_uid",
+]
 
+OPERATOR = "console"
+"""The credential of the operator's account: the server's terminal, and its own user on the
+control socket. The account is there from the first start, so nobody else can have its nick."""
 _SECRET = re.compile(r"[0-9a-f]{32}")
 
 
@@ -53,8 +65,8 @@ def _secret(peer: Peer, login: Login) -> str:
 
 
 def _peer(peer: Peer, login: Login) -> str:
-    if peer.kind == "console":
-        return "console"
+    if peer.operator:
+        return OPERATOR
     if peer.uid is None:
         raise Refused("bad_proof", "this system does not tell who is at the other end")
     return f"peer:{peer.uid}"

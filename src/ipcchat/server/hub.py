@@ -6,7 +6,7 @@ Flow of a say: connection → gate (`requests`) → journal → feed → here �
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.journal.journal import Journal
@@ -31,6 +31,10 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _nothing() -> None:
+    """There is nowhere to read settings from."""
+
+
 class Hub:
     """Who is here, and where what was said goes."""
 
@@ -45,6 +49,8 @@ class Hub:
         """Where its data lies, as shown."""
         self.addresses: list[str] = []
         """Where it listens, as shown."""
+        self.reread: Callable[[], None] = _nothing
+        """Reads the settings again; raises SettingError and changes nothing where they are bad."""
         self.stopping = asyncio.Event()
         """Set when the server is asked to stop."""
         self.tick = Tick(loop)

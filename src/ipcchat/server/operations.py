@@ -2,6 +2,7 @@
 
 from ipcchat import __version__
 from ipcchat.entries import SYSTEM_ROOM
+from ipcchat.errors import Refused, SettingError
 from ipcchat.server.hub import Hub
 from ipcchat.server.session import Session
 from ipcchat.wire import codec
@@ -9,6 +10,7 @@ from ipcchat.wire.messages import (
     Log,
     LogLine,
     Ok,
+    Reload,
     SessionInfo,
     Sessions,
     SessionsOk,
@@ -17,7 +19,7 @@ from ipcchat.wire.messages import (
     StatusOk,
 )
 
-__all__ = ["log", "sessions", "shutdown", "status"]
+__all__ = ["log", "reload", "sessions", "shutdown", "status"]
 
 _SESSIONS = 100
 
@@ -78,6 +80,16 @@ def log(hub: Hub, session: Session, request: Log) -> Ok:
 
         session.log_sink = sink
         hub.log.add_sink(sink)
+    return Ok(request.id)
+
+
+def reload(hub: Hub, session: Session, request: Reload) -> Ok:
+    """Reads the settings again."""
+    hub.log.info("reload", f"asked for by {session.nick}")
+    try:
+        hub.reread()
+    except SettingError as error:
+        raise Refused("forbidden", error.text) from None
     return Ok(request.id)
 
 

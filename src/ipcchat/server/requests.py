@@ -68,6 +68,7 @@ TABLE: dict[type[Struct], Row] = {
     messages.Status: Row(role="operator", question=operations.status),
     messages.Sessions: Row(role="operator", question=operations.sessions),
     messages.Log: Row(role="operator", question=operations.log),
+    messages.Reload: Row(role="operator", question=operations.reload),
     messages.Shutdown: Row(role="operator", question=operations.shutdown),
 }
 """`hello` and `login`, which make the session, are the listener's."""

@@ -10,19 +10,23 @@ let the journal commit, let the replies and the feed out, say `bye`, close.
 import asyncio
 import contextlib
 import random
+import secrets
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
-from ipcchat import paths
-from ipcchat.errors import IpcchatError, ListenError, RemoteProtocolError
+from ipcchat import paths, text
+from ipcchat.entries import SERVER
+from ipcchat.errors import ListenError, RemoteProtocolError, SettingError
 from ipcchat.journal import open_journal
+from ipcchat.journal.drafts import Draft
 from ipcchat.journal.journal import Journal
-from ipcchat.server.access import Peer
+from ipcchat.server.access import OPERATOR, Peer
 from ipcchat.server.connection import LINGER, Connection, Tick
 from ipcchat.server.eventlog import EventLog
-from ipcchat.server.hub import Hub
+from ipcchat.server.hub import Hub, now_ms
 from ipcchat.server.listener import Listener, open_tcp, open_unix
 from ipcchat.server.login import Door
 from ipcchat.server.requests import Gate
@@ -33,6 +37,22 @@ __all__ = ["Server"]
 
 MEMORY = ":memory:"
 """The data directory that keeps nothing."""
+_FIXED = (
+    "listen",
+    "unix",
+    "data",
+    "control",
+    "headless",
+    "backlog",
+    "batch_drafts",
+    "feed_batches",
+    "pending_drafts",
+    "pages_in_flight",
+    "operator_nick",
+    "presence_grace",
+    "presence_interval",
+)
+"""Settings that a running server can't change."""
 _COMEBACK = (200, 1000)
 """Clients of a server that shuts down are asked to come back after so many ms, at random."""
 
@@ -40,8 +60,12 @@ _COMEBACK = (200, 1000)
 class Server:
     """A chat server. Use it as an async context manager, or call `start` and `close`."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(
+        self, settings: ServerSettings, reread: Callable[[], ServerSettings] | None = None
+    ) -> None:
+        """`reread` gives the settings as they are now, for `reload`; it may raise SettingError."""
         self.settings = settings
+        self._reread = reread
         self.log = EventLog(settings.log_level)
         self.addresses: list[str] = []
         """Where it listens: `127.0.0.1:5555`, `[::]:5555`, a Unix socket's path."""
@@ -80,7 +104,13 @@ class Server:
             feed_batches=settings.feed_batches,
             pending_drafts=settings.pending_drafts,
         )
+        try:
+            await self._make_operator()
+        except BaseException:
+            await self._journal.close()
+            raise
         self._hub = Hub(settings, self._journal, self.log)
+        self._hub.reread = self._reload
         self._hub.data = MEMORY if data is None else str(data)
         self.tick = self._hub.tick
         self._door = Door(self._hub)
@@ -95,6 +125,22 @@ class Server:
         self._run = asyncio.get_running_loop().create_task(self._serve(), name="ipcchat server")
         for address in self.addresses:
             self.log.info("listening", f"listening on {address}")
+
+    async def _make_operator(self) -> None:
+        """The operator's account, at the first start."""
+        if OPERATOR in self._journal.state.credentials:
+            return
+        nick = text.check_nick(self.settings.operator_nick)
+        draft = Draft(
+            account=SERVER,
+            id=secrets.token_hex(16),
+            kind="account",
+            time=now_ms(),
+            name=nick,
+            key=text.fold(nick),
+            credential=OPERATOR,
+        )
+        await self._journal.append([draft])
 
     async def _listen(self, data: Path | None) -> None:
         settings = self.settings
@@ -176,8 +222,22 @@ class Server:
             await self.wait_closed()
 
     def reload(self) -> None:
-        """Reads again what may change while it runs."""
-        self.log.info("reload", "nothing to read again")
+        """Reads the settings again. Bad ones are logged and change nothing."""
+        try:
+            self._reload()
+        except SettingError as error:
+            self.log.error("reload", error.text)
+
+    def _reload(self) -> None:
+        if self._reread is None:
+            return
+        before, after = self.settings, self._reread()
+        fixed = [name for name in _FIXED if getattr(before, name) != getattr(after, name)]
+        self.settings = self._hub.settings = after
+        self.log.level = after.log_level
+        self.log.info("reload", "the settings were read again")
+        for name in fixed:
+            self.log.warning("reload", f"{name} takes effect at the next start")
 
     # --- connections ------------------------------------------------------------------
 
@@ -247,10 +307,3 @@ class Server:
         elif connection.reading and now - alive > settings.idle_after:
             self.log.info("idle", f"{connection.peer.address} is silent")
             connection.close(Bye(code="idle"))
-
-
-def describe(error: BaseException) -> str:
-    """The sentence of an error that ended the server."""
-    if isinstance(error, BaseExceptionGroup):
-        return describe(error.exceptions[0])
-    return error.text if isinstance(error, IpcchatError) else repr(error)

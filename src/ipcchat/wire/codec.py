@@ -11,9 +11,9 @@ from msgspec import Struct
 from ipcchat import text
 from ipcchat.errors import LocalProtocolError, RemoteProtocolError
 from ipcchat.wire import messages
-from ipcchat.wire.framing import HEADER
+from ipcchat.wire.framing import encode_frame
 
-__all__ = ["decode_event", "decode_reply", "decode_request", "encode", "payload"]
+__all__ = ["decode_event", "decode_reply", "decode_request", "encode"]
 
 T = TypeVar("T", bound=Struct)
 Payload = bytes | memoryview
@@ -39,21 +39,13 @@ class _Head(Struct):
 _heads = msgspec.json.Decoder(_Head)
 
 
-def payload(message: Struct) -> bytes:
-    """A message as UTF-8 JSON. Raises LocalProtocolError for what is not text."""
-    try:
-        return _encoder.encode(message)
-    except (UnicodeEncodeError, msgspec.MsgspecError) as error:
-        raise LocalProtocolError(f"{type(message).__name__} can't be encoded: {error}") from None
-
-
 def encode(message: Struct) -> bytes:
-    """A message as a frame, its length before it. Raises LocalProtocolError."""
+    """A message as a frame. Raises LocalProtocolError for what is not text."""
     try:
         data = _encoder.encode(message)
     except (UnicodeEncodeError, msgspec.MsgspecError) as error:
         raise LocalProtocolError(f"{type(message).__name__} can't be encoded: {error}") from None
-    return len(data).to_bytes(HEADER, "big") + data
+    return encode_frame(data)
 
 
 def decode_request(data: Payload) -> messages.Request:

@@ -45,6 +45,7 @@ __all__ = [
     "Ping",
     "Presence",
     "Read",
+    "Reload",
     "Reply",
     "Request",
     "Room",
@@ -233,6 +234,12 @@ class Log(_Tagged, tag="log"):
     last: Int = 100
 
 
+class Reload(_Tagged, tag="reload"):
+    """Operators: reads the settings again."""
+
+    id: Int
+
+
 class Shutdown(_Tagged, tag="shutdown"):
     """Operators: drains and stops the server."""
 
@@ -258,6 +265,7 @@ Request: TypeAlias = (
     | Status
     | Sessions
     | Log
+    | Reload
     | Shutdown
 )
 
@@ -265,7 +273,7 @@ Request: TypeAlias = (
 
 
 class Ok(_Tagged, tag="ok"):
-    """A reply that says no more than yes (`ping`, `read`, `unfollow`, `log`, `shutdown`)."""
+    """A reply that says no more than yes: to `ping`, `read`, `unfollow`, `log` and their like."""
 
     id: Int
 
@@ -447,6 +455,7 @@ REPLIES: dict[type[Struct], type[Struct]] = {
     Status: StatusOk,
     Sessions: SessionsOk,
     Log: Ok,
+    Reload: Ok,
     Shutdown: Ok,
 }
 """Which `ok` answers which request."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ipcchat.errors import CODES, LocalProtocolError, RemoteProtocolError
 from ipcchat.wire import codec, messages
-from ipcchat.wire.framing import LIMIT, LIMIT_BEFORE_LOGIN, FrameReader
+from ipcchat.wire.framing import HEADER, LIMIT, LIMIT_BEFORE_LOGIN, FrameReader
 from ipcchat.wire.messages import Bye, Error, Hello, HelloOk, Login, LoginOk, Ok, Ping
 
 __all__ = ["ALLOWED", "MOVES", "Protocol", "Role", "State"]
@@ -168,7 +168,7 @@ class Protocol:
         if self.state is State.CLOSED:
             raise LocalProtocolError(f"{cls.__name__} after the end", "bad_state")
         data = codec.encode(message)
-        if len(data) > LIMIT:
+        if len(data) - HEADER > LIMIT:
             raise LocalProtocolError(f"{cls.__name__} of {len(data)} bytes", "too_long")
         if self.role is Role.CLIENT:
             self._ask(message)
@@ -188,8 +188,11 @@ class Protocol:
     def _tell(self, message: Struct) -> None:
         if type(message) in messages.REPLIES:
             raise LocalProtocolError("a server makes no requests", "bad_state")
-        if isinstance(message, Error) and (message.id is None or CODES[message.code].closes):
-            self.state = State.CLOSED
+        if isinstance(message, Error):
+            if message.code not in CODES:
+                raise LocalProtocolError(f"the unknown code {message.code!r}", "bad_field")
+            if message.id is None or CODES[message.code].closes:
+                self.state = State.CLOSED
             return
         self.state = MOVES.get((self.state, type(message)), self.state)
         if self.state is State.READY:

@@ -1,0 +1,1 @@
+"""Arguments, start, exit codes: where the parts become programs."""

@@ -1,0 +1,54 @@
+"""`ipcchat-server` on a terminal: the server, and the operator's screen as one of its clients."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+
+from ipcchat.cli import run
+from ipcchat.client.link import Credentials
+from ipcchat.client.session import Session
+from ipcchat.errors import ConnectionLost
+from ipcchat.server.server import Server
+from ipcchat.settings import ClientSettings, ServerSettings, load
+from ipcchat.tui.app import run as run_screen
+
+__all__ = ["console"]
+
+
+async def console(
+    program: str, settings: ServerSettings, reread: Callable[[], ServerSettings]
+) -> int:
+    """Hosts until the operator shuts down, the terminal is lost, or SIGTERM comes.
+
+    The screen is set up as the user's client is: by `client.toml` and the environment.
+    """
+    shown, warnings = load(ClientSettings, flags={})
+    for warning in warnings:
+        run.say(program, f"warning: {warning}")
+    server = Server(settings, reread)
+    await server.start()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, server.shutdown)
+    try:
+        session = Session(
+            await server.open_console(),
+            Credentials(settings.operator_nick),
+            shown,
+            shown=server.addresses[0] if server.addresses else "here",
+        )
+        try:
+            await session.start()
+            # The session ends with the server, and the screen with the session.
+            # A terminal that is lost reads as an end, and can't be written to any more.
+            with contextlib.suppress(ConnectionLost, EOFError, OSError):
+                await run_screen(session, shown, operator=True)
+        finally:
+            await session.close()
+    finally:
+        server.shutdown()
+        with contextlib.suppress(OSError):
+            run.say(program, "shutting down")
+        await server.wait_closed()
+    return 0

@@ -1,0 +1,107 @@
+"""`ipcchat-server status`: how the server of a data directory is."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from ipcchat import paths
+from ipcchat.errors import EXIT_RUNTIME, ProtocolError, Unreachable
+from ipcchat.settings import ServerSettings
+from ipcchat.wire import messages
+from ipcchat.wire.protocol import Protocol, Role
+
+__all__ = ["add", "ask", "status"]
+
+_TIMEOUT = 10.0
+"""Seconds in which a running server answers."""
+
+
+def add(commands: Any) -> None:
+    """The subcommand's arguments."""
+    made: argparse.ArgumentParser = commands.add_parser(
+        "status", help="how the running server is; exit code 0 when it is ready"
+    )
+    made.add_argument("--json", action="store_true", help="one JSON object")
+    made.add_argument(
+        "--data", default=argparse.SUPPRESS, metavar="DATA", help="its data directory"
+    )
+    made.add_argument(
+        "--set",
+        dest="more",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any setting, such as control=PATH",
+    )
+    made.add_argument(
+        "--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="its settings"
+    )
+
+
+async def ask(settings: ServerSettings, request: Struct) -> Any:
+    """One request to the server of a data directory, over its control socket.
+
+    Raises Unreachable, ProtocolError.
+    """
+    path = Path(settings.control or paths.control_path(settings.data or paths.data_dir()))
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        raise Unreachable(
+            f"no server runs on {settings.data or paths.data_dir()}",
+            "start one: ipcchat-server; or name its data: --data DIR",
+        ) from None
+    wire = Protocol(Role.CLIENT)
+    hello = messages.Hello(1, [1], device="control")
+    login = messages.Login(2, "peer", nick="control", quiet=True)
+    answer: Any = None
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            for message in (hello, login, request):
+                writer.write(wire.send(message))
+                answer = await _answer(reader, wire, message.id)  # type: ignore[attr-defined]
+    except (TimeoutError, OSError):
+        raise Unreachable("the server does not answer", "it may be stopping or stuck") from None
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+    return answer
+
+
+async def _answer(reader: asyncio.StreamReader, wire: Protocol, request: int) -> Any:
+    while True:
+        data = await reader.read(65536)
+        if not data:
+            raise Unreachable("the server closed the connection", "it may be stopping")
+        for value in wire.receive(data):
+            if isinstance(value, messages.Error):
+                raise ProtocolError(f"the server refused: {value.text or value.code}")
+            if getattr(value, "id", None) == request:
+                return value
+
+
+async def status(settings: ServerSettings, *, as_json: bool) -> int:
+    """Prints how the server is. Exit code 0: ready; 1: it can't store at present."""
+    answer: messages.StatusOk = await ask(settings, messages.Status(3))
+    if as_json:
+        names = [name for name in answer.__struct_fields__ if name != "id"]
+        print(json.dumps({name: getattr(answer, name) for name in names}))
+    else:
+        since = datetime.fromtimestamp(answer.since / 1000).astimezone()
+        print(f"state      {'ready' if answer.ready else 'not ready: ' + answer.text}")
+        print(f"version    {answer.version}")
+        print(f"since      {since:%Y-%m-%d %H:%M:%S}")
+        print(f"listening  {', '.join(answer.listening)}")
+        print(f"data       {answer.data}")
+        print(f"sessions   {answer.sessions}")
+        print(f"accounts   {answer.accounts}")
+        print(f"rooms      {answer.rooms}")
+        print(f"entries    {answer.entries:,}")
+    return 0 if answer.ready else EXIT_RUNTIME

@@ -1,0 +1,369 @@
+"""What the screen shows: rooms, lines, members, what is unread. The single owner of that state.
+
+The rules of this file:
+
+- Plain Python: no loop, no I/O; `now` is the only thing it asks of the world.
+- `apply` takes every event of the server, in order; the session calls the other methods. The
+  screen reads, and sets `current` and `focused`.
+- Everything foreign goes through `intake` before it is kept.
+- The read marker moves on leaving a room and on saying something; with what arrives only while
+  the user looks at the end of that room and had seen everything before. What was missed (before
+  the start, during a lost connection) stays new until then.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from ipcchat.client import intake
+from ipcchat.client.room import (
+    LIMIT,
+    Level,
+    Line,
+    Member,
+    Notice,
+    Pending,
+    RoomView,
+    Taken,
+)
+from ipcchat.entries import Entry
+from ipcchat.text import fold
+from ipcchat.wire import messages
+from ipcchat.wire.messages import Gap, Live, Presence, Unfollowed
+
+__all__ = ["Line", "Member", "Model", "Notice", "Pending", "RoomView", "State", "now_ms"]
+
+State = Literal["connecting", "online", "reconnecting", "closed"]
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Model:
+    """All that is known of the server, as one account sees it."""
+
+    def __init__(
+        self,
+        server: str = "",
+        nick: str = "",
+        *,
+        highlight: Iterable[str] = (),
+        now: Callable[[], int] = now_ms,
+        limit: int = LIMIT,
+    ) -> None:
+        self.server = server
+        """The server's address, as shown."""
+        self.account = 0
+        self.role = "member"
+        """`member` or `operator`."""
+        self.state: State = "connecting"
+        self.detail = ""
+        """About `state`, for the status line."""
+        self.rooms: dict[int, RoomView] = {}
+        """The rooms one is in, by number, in the order of joining."""
+        self.focused = True
+        """Whether the user looks at the end of the current room: set by the screen."""
+        self.version = 0
+        """Grows with every change that shows."""
+        self._nick = nick
+        self._current = 0
+        self._highlight = tuple(highlight)
+        self._now = now
+        self._limit = limit
+        self._words = self._pattern()
+
+    # --- oneself ----------------------------------------------------------------------
+
+    @property
+    def nick(self) -> str:
+        """One's own nick."""
+        return self._nick
+
+    @nick.setter
+    def nick(self, nick: str) -> None:
+        self._nick = intake.clean_name(nick)
+        self._words = self._pattern()
+        self.version += 1
+
+    def _pattern(self) -> re.Pattern[str]:
+        words = [re.escape(fold(word)) for word in (self._nick, *self._highlight) if word]
+        return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)" if words else r"(?!)")
+
+    def mentions(self, entry: Entry) -> bool:
+        """Whether somebody else's message names the user, or one of the highlighted words."""
+        if entry.kind != "message" or entry.by == self.account:
+            return False
+        text = entry.text
+        return bool(self._words.search(text.lower() if text.isascii() else fold(text)))
+
+    def login(self, account: int, nick: str, role: str) -> None:
+        """The server said who one is."""
+        self.account = account
+        self.nick = nick
+        self.role = intake.clean_name(role)
+
+    def set_state(self, state: State, detail: str = "") -> None:
+        """How the connection is."""
+        self.state = state
+        self.detail = detail
+        self.version += 1
+
+    # --- rooms ------------------------------------------------------------------------
+
+    @property
+    def current(self) -> int:
+        """The number of the room on the screen; 0: none."""
+        return self._current
+
+    @current.setter
+    def current(self, number: int) -> None:
+        if number == self._current:
+            return
+        left = self.rooms.get(self._current)
+        if left is not None:
+            self.mark_read(left)
+        self._current = number if number in self.rooms else 0
+        entered = self.rooms.get(self._current)
+        if entered is not None:
+            entered.unread = entered.mentions = 0
+            entered.version += 1
+        self.version += 1
+
+    def room_by_name(self, name: str) -> RoomView | None:
+        """The room of that name, with or without its `#`."""
+        key = fold("#" + name.removeprefix("#"))
+        return next((room for room in self.rooms.values() if fold(room.name) == key), None)
+
+    def add_room(self, item: messages.Room) -> RoomView:
+        """A room one is in now, or what has changed of it."""
+        item = intake.clean_room(item)
+        room = self.rooms.get(item.room)
+        if room is None:
+            room = self.rooms[item.room] = RoomView(item.room, item.name, limit=self._limit)
+            # Who was never here before has missed nothing.
+            room.read_seq = min(item.read, item.head) or item.head
+            if not self._current:
+                self._current = item.room
+        room.name, room.topic, room.joined = item.name, item.topic, True
+        room.version += 1
+        self.version += 1
+        return room
+
+    def remove_room(self, number: int) -> None:
+        """One is no longer in that room."""
+        order = list(self.rooms)
+        room = self.rooms.pop(number, None)
+        if room is None:
+            return
+        room.joined = False
+        if self._current == number:
+            index = order.index(number)
+            near = order[index - 1] if index else (order[1] if order[1:] else 0)
+            self._current = 0
+            self.current = near
+        self.version += 1
+
+    def renumber(self, numbers: dict[int, int]) -> None:
+        """Rooms have other numbers in another history: old → new; those left out keep theirs."""
+        rooms = list(self.rooms.values())
+        self._current = numbers.get(self._current, self._current)
+        self.rooms = {}
+        for room in rooms:
+            room.number = numbers.get(room.number, room.number)
+            for pending in room.pending:
+                pending.room = room.number
+            self.rooms[room.number] = room
+        self.version += 1
+
+    def start_over(self, room: RoomView) -> None:
+        """The server's history of that room is not the one known here."""
+        room.restart()
+        room.read_seq = room.unread = room.mentions = 0
+        self.note(room.number, "the server's history has changed: this room starts over", "error")
+
+    def placed(self, room: RoomView, epoch: str, ok: messages.FollowOk, *, resumed: bool) -> None:
+        """The server will send what comes after `ok.from_`."""
+        room.place(epoch, ok.from_, ok.first, resumed=resumed)
+        if not resumed and not room.read_seq:
+            room.read_seq = ok.head
+        self.version += 1
+
+    def set_members(self, room: RoomView, members: Iterable[messages.Member]) -> None:
+        """Everybody who is a member of the room."""
+        room.members = {
+            item.account: Member(item.account, item.nick, item.status)
+            for item in map(intake.clean_member, members)
+        }
+        self._changed(room)
+
+    def mark_read(self, room: RoomView) -> None:
+        """The user has seen everything in that room."""
+        room.read_seq = max(room.read_seq, room.seq)
+        room.unread = room.mentions = 0
+        self._changed(room)
+
+    def note(self, number: int, text: str, level: Level = "info") -> None:
+        """Puts a local line into a room; 0: into the current one."""
+        room = self.rooms.get(number or self._current)
+        if room is not None:
+            room.note(Notice(self._now(), text, level))
+            self.version += 1
+
+    def prepend(self, room: RoomView, page: messages.HistoryOk) -> int:
+        """Puts a page of history before a room's lines; returns how many entries were taken."""
+        self.version += 1
+        return room.prepend([intake.clean_entry(entry) for entry in page.entries], page.first)
+
+    def _changed(self, room: RoomView) -> None:
+        room.version += 1
+        self.version += 1
+
+    # --- what one says ----------------------------------------------------------------
+
+    def say(self, room: RoomView, draft: str, text: str, style: str) -> Pending:
+        """Shows a line of one's own that has not been acknowledged."""
+        pending = Pending(draft, room.number, text, style, self._now())
+        room.pending.append(pending)
+        self.mark_read(room)
+        return pending
+
+    def drop(self, pending: Pending) -> None:
+        """Takes such a line away."""
+        room = self.rooms.get(pending.room)
+        if room is not None and pending in room.pending:
+            room.pending.remove(pending)
+            self._changed(room)
+
+    def touch(self, pending: Pending) -> None:
+        """Such a line has changed."""
+        room = self.rooms.get(pending.room)
+        if room is not None:
+            self._changed(room)
+
+    # --- events -----------------------------------------------------------------------
+
+    def apply(self, event: Struct) -> RoomView | None:
+        """Takes an event of the server; those it does not know are ignored.
+
+        Returns the room that now has to be followed from its cursor, where there is one: entries
+        are missing, or the subscription has ended.
+        """
+        if type(event) is Entry:
+            return self._entry(event)
+        handler = _HANDLERS.get(type(event))
+        return handler(self, event) if handler is not None else None
+
+    def _entry(self, entry: Entry) -> RoomView | None:
+        room = self.rooms.get(entry.room)
+        if room is None:
+            return None
+        entry = intake.clean_entry(entry)
+        taken = room.take(entry)
+        if taken is not Taken.NEW:
+            return room if taken is Taken.HOLE else None
+        self.version += 1
+        if entry.kind == "topic":
+            room.topic = entry.text
+        elif entry.kind in ("create", "rename"):
+            room.name = entry.text or room.name
+        if entry.by == self.account:
+            self._own(room, entry)
+        elif entry.seq > room.read_seq:
+            self._count(room, entry)
+        return None
+
+    def _own(self, room: RoomView, entry: Entry) -> None:
+        if entry.seq > room.read_seq:
+            room.read_seq = entry.seq
+            room.unread = room.mentions = 0
+        for index, pending in enumerate(room.pending):
+            if pending.draft == entry.draft:
+                pending.state = "sent"
+                del room.pending[index]
+                return
+
+    def _count(self, room: RoomView, entry: Entry) -> None:
+        if room.number == self._current and self.focused:
+            if room.live and entry.seq == room.read_seq + 1:
+                room.read_seq = entry.seq
+        elif entry.kind == "message":
+            room.unread += 1
+            if self.mentions(entry):
+                room.mentions += 1
+
+    def _live(self, event: Live) -> RoomView | None:
+        room = self.rooms.get(event.room)
+        if room is None or not room.following:
+            return None
+        if event.head > room.seq:
+            room.following = room.live = False
+            return room
+        room.live = True
+        self._changed(room)
+        return None
+
+    def _gap(self, event: Gap) -> RoomView | None:
+        room = self.rooms.get(event.room)
+        if room is None:
+            return None
+        self.version += 1
+        taken = room.skip(event.from_, event.first, self._now())
+        return room if taken is Taken.HOLE else None
+
+    def _unfollowed(self, event: Unfollowed) -> RoomView | None:
+        room = self.rooms.get(event.room)
+        if room is None or not event.code:
+            return None  # what was asked for, by following again or by leaving
+        room.following = room.live = False
+        return room
+
+    def _presence(self, event: Presence) -> RoomView | None:
+        nick, status = intake.clean_name(event.nick), intake.clean_name(event.status)
+        if event.account == self.account and nick:
+            self.nick = nick
+        room = self.rooms.get(event.room)
+        if event.room:
+            if room is not None:
+                self._moved(room, event.account, nick, status)
+            return None
+        for room in self.rooms.values():
+            member = room.members.get(event.account)
+            if member is not None:
+                self._seen(room, member, nick, status)
+        return None
+
+    def _moved(self, room: RoomView, account: int, nick: str, status: str) -> None:
+        known = account in room.members
+        if status == "joined" and not known:
+            room.members[account] = Member(account, nick, "online")
+        elif status == "parted" and known:
+            del room.members[account]
+        else:
+            return
+        if account != self.account:
+            self.note(room.number, f"{nick} {'joined' if status == 'joined' else 'left'}")
+        self._changed(room)
+
+    def _seen(self, room: RoomView, member: Member, nick: str, status: str) -> None:
+        before, was = member.nick, member.status
+        member.nick, member.status = nick, status
+        mine = member.account == self.account
+        if before != nick:
+            who = "you are" if mine else f"{before} is"
+            self.note(room.number, f"{who} now known as {nick}")
+        if was != status and not mine and room.spoke_recently(member.account):
+            self.note(room.number, f"{nick} is {status}")
+        self._changed(room)
+
+
+_HANDLERS: dict[type[Struct], Callable[[Model, Any], RoomView | None]] = {
+    Live: Model._live,
+    Gap: Model._gap,
+    Unfollowed: Model._unfollowed,
+    Presence: Model._presence,
+}

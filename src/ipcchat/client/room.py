@@ -1,0 +1,274 @@
+"""One room as a client shows it: its lines, what waits to be said, who is in it.
+
+The rules of this file:
+
+- The entries among `lines` are those with start < seq <= seq of the room: every one of them, in
+  order, once. An entry is taken only if its seq is the next one.
+- A line's key is `first_key` + its index and never changes: lines are appended, and older ones
+  prepended, which lowers `first_key`. Starting over gives keys that were never used before.
+- Nothing here does I/O, knows the time, or fails for what a server sent.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import islice
+from typing import Literal, TypeAlias
+
+from ipcchat.entries import Cursor, Entry
+
+__all__ = ["LIMIT", "Level", "Line", "Member", "Notice", "Pending", "RoomView", "Taken"]
+
+Level: TypeAlias = Literal["info", "error", "help"]
+
+LIMIT = 2_000_000
+"""Lines of a room that are kept; past it the oldest tenth goes, and can be fetched again."""
+_GENERATION = 1 << 40
+_RECENT = 200
+"""Who spoke among so many last lines is a recent speaker."""
+
+
+@dataclass(slots=True)
+class Notice:
+    """A local line, never sent: who came, an error, the output of a command."""
+
+    time: int
+    """Milliseconds since 1970 UTC."""
+    text: str
+    level: Level = "info"
+
+
+Line: TypeAlias = Entry | Notice
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """Something said here whose entry has not come back yet."""
+
+    draft: str
+    room: int
+    text: str
+    style: str
+    time: int
+    """Milliseconds since 1970 UTC when it was submitted."""
+    state: Literal["sending", "sent", "failed"] = "sending"
+    """`sent`: acknowledged, its entry is on its way. `failed`: see `reason`; not sent again
+    unless asked for."""
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Member:
+    """Somebody in the room; `status` is `online`, `away` or `offline`."""
+
+    account: int
+    nick: str
+    status: str
+
+
+class Taken(Enum):
+    """What became of an entry that was offered."""
+
+    NEW = auto()
+    REPEAT = auto()
+    """It is known, or lies before what is shown: dropped."""
+    HOLE = auto()
+    """Something before it is missing: dropped; the room has to be followed from its cursor."""
+
+
+class RoomView:
+    """Owns what is shown of one room. The model changes it; the screen only reads it."""
+
+    __slots__ = (
+        "_gap",
+        "_generation",
+        "_mark",
+        "epoch",
+        "first",
+        "first_key",
+        "following",
+        "joined",
+        "limit",
+        "lines",
+        "live",
+        "loading",
+        "members",
+        "mentions",
+        "name",
+        "number",
+        "pending",
+        "read_seq",
+        "seq",
+        "start",
+        "topic",
+        "unread",
+        "version",
+    )
+
+    def __init__(self, number: int, name: str, topic: str = "", limit: int = LIMIT) -> None:
+        self.number = number
+        self.name = name
+        """With its `#`."""
+        self.topic = topic
+        self.joined = True
+        """Whether one is a member."""
+        self.lines: list[Line] = []
+        self.first_key = 0
+        """The key of the first line; line i has the key `first_key` + i."""
+        self.pending: list[Pending] = []
+        """Own lines without an entry yet, in order; shown after `lines`."""
+        self.members: dict[int, Member] = {}
+        self.epoch = ""
+        """The history that `seq` belongs to; empty before the room was followed."""
+        self.start = 0
+        """The entries shown are those after this seq …"""
+        self.seq = 0
+        """… up to this one."""
+        self.first = 1
+        """seq of the oldest entry that the server has."""
+        self.following = False
+        """Whether entries are coming in from the cursor on."""
+        self.live = False
+        """Whether everything up to the room's head has come."""
+        self.loading = False
+        """Whether a page of older history is on its way."""
+        self.unread = 0
+        self.mentions = 0
+        self.read_seq = 0
+        """Entries after it are new to the user."""
+        self.version = 0
+        """Grows with every change that shows."""
+        self.limit = limit
+        self._generation = 0
+        self._mark = ""
+        self._gap: Notice | None = None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """The last entry, as a proof; None where there is none yet."""
+        if not self.epoch or (self.seq and not self._mark):
+            return None
+        return Cursor(self.epoch, self.seq, self._mark)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the oldest entry is among the lines."""
+        return bool(self.epoch) and self.start + 1 <= self.first
+
+    def spoke_recently(self, account: int) -> bool:
+        """Whether the account said one of the last lines."""
+        return any(
+            type(line) is Entry and line.by == account
+            for line in islice(reversed(self.lines), _RECENT)
+        )
+
+    # --- lines at the end -------------------------------------------------------------
+
+    def place(self, epoch: str, after: int, first: int, *, resumed: bool) -> None:
+        """The server sends what comes after seq `after`.
+
+        `resumed`: that was asked for by the cursor; otherwise the room starts over there.
+        """
+        if not resumed:
+            if self.lines and self.epoch:
+                self.restart()
+            self.start = self.seq = after
+            self._mark = ""
+        self.epoch = epoch
+        self.first = first
+        self.following = True
+        self.live = False
+        self.version += 1
+
+    def take(self, entry: Entry) -> Taken:
+        """Appends an entry if it is the next one."""
+        if entry.seq != self.seq + 1 or not self.epoch:
+            if entry.seq <= self.seq or not self.epoch:
+                return Taken.REPEAT
+            self.following = self.live = False
+            return Taken.HOLE
+        self.seq = entry.seq
+        self._mark = entry.draft
+        self._append(entry)
+        return Taken.NEW
+
+    def skip(self, after: int, first: int, time: int) -> Taken:
+        """The server leaves out the entries between seq `after` and seq `first`.
+
+        What is shown starts anew after them, so that the lines stay without a hole; going back
+        fetches them, and what was before.
+        """
+        if not self.following or first <= self.seq + 1:
+            return Taken.REPEAT
+        if after > self.seq:
+            self.following = self.live = False
+            return Taken.HOLE
+        left_out = first - 1 - self.seq
+        self._new_keys()
+        self.start = self.seq = first - 1
+        self._mark = ""
+        self._gap = Notice(time, f"{left_out:,} messages skipped · PgUp to load")
+        self._append(self._gap)
+        return Taken.NEW
+
+    def note(self, notice: Notice) -> None:
+        """Appends a local line."""
+        self._append(notice)
+
+    def _append(self, line: Line) -> None:
+        self.lines.append(line)
+        self.version += 1
+        if len(self.lines) > self.limit:
+            self._forget(len(self.lines) - self.limit + self.limit // 10)
+
+    def _forget(self, count: int) -> None:
+        for line in islice(self.lines, count):
+            if type(line) is Entry:
+                self.start = line.seq
+        del self.lines[:count]
+        self.first_key += count
+
+    # --- lines at the beginning -------------------------------------------------------
+
+    def prepend(self, older: list[Entry], first: int) -> int:
+        """Puts a page of older entries (ascending) before the lines; how many were taken.
+
+        Only those are that lead up to the oldest shown one without a hole. `first`: the oldest
+        seq that the server has.
+        """
+        taken: list[Line] = []
+        for entry in reversed(older):
+            if entry.seq == self.start and self.start:
+                taken.append(entry)
+                self.start -= 1
+        # Where the server has nothing that fits, there is nothing to ask for again.
+        self.first = first if taken else self.start + 1
+        if taken:
+            taken.reverse()
+            self.lines[:0] = taken
+            self.first_key -= len(taken)
+            if self._gap is not None:
+                self._gap.text = "messages above this line were skipped at first"
+                self._gap = None
+        self.version += 1
+        return len(taken)
+
+    # --- starting over ----------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Takes the lines off the screen; they can be fetched again."""
+        self._new_keys()
+        self.start = self.seq
+
+    def restart(self) -> None:
+        """Forgets every line and the cursor: nothing is known of the room's history."""
+        self._new_keys()
+        self.epoch = self._mark = ""
+        self.start = self.seq = 0
+        self.following = self.live = self.loading = False
+
+    def _new_keys(self) -> None:
+        self._generation += 1
+        self.first_key = self._generation * _GENERATION
+        self.lines = []
+        self._gap = None
+        self.version += 1

@@ -1,0 +1,341 @@
+"""What a screen works with: the model, kept true by a connection that survives.
+
+The rules of this file:
+
+- Every event goes to the model, in order; what it then needs is asked for by `Follower` (a room
+  from its cursor) and `Membership` (rooms and members). The screen is told once per received chunk
+  (`on_change`), and pulls what it shows from the model.
+- What the user asks for (join, topic, nick …) has a draft id and is asked again until it has an
+  outcome, or `connect_timeout` is over.
+- Tasks live in one group: an error in one ends the session, and `run` raises it.
+"""
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from ipcchat import text
+from ipcchat.client import queries
+from ipcchat.client.address import Address
+from ipcchat.client.follower import Follower
+from ipcchat.client.lifeline import Lifeline
+from ipcchat.client.link import Credentials, Link
+from ipcchat.client.membership import Membership
+from ipcchat.client.model import Model, Pending, RoomView
+from ipcchat.client.outbox import Outbox, new_draft
+from ipcchat.entries import Entry
+from ipcchat.errors import ConnectionLost, Refused
+from ipcchat.settings import ClientSettings
+from ipcchat.wire.messages import (
+    Changed,
+    HelloOk,
+    History,
+    HistoryOk,
+    LoginOk,
+    LogLine,
+    Nick,
+    Part,
+    Room,
+    Topic,
+    Unfollow,
+)
+
+__all__ = ["Session"]
+
+_FIRST_WAIT = 0.5
+"""Seconds that `start` waits for the first contact before the screen is shown."""
+_FAREWELL = 1.0
+"""Seconds that what was just said may take to be acknowledged at the end."""
+_HINT = "it goes on by itself: try again then"
+
+
+class Session:
+    """A user at a server. `start`, then `run` until it ends; `close` in any case."""
+
+    def __init__(
+        self,
+        address: Address | socket.socket,
+        credentials: Credentials,
+        settings: ClientSettings,
+        *,
+        rooms: Iterable[str] = (),
+        shown: str = "",
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """Made inside a running loop.
+
+        `address`: a server's, or a socket that is connected to one. `rooms`: names of rooms to be
+        in besides those one is in already, the first is shown; without any, `settings.room`.
+        `shown`: the server's address as the status line has it.
+        """
+        self.settings = settings
+        self.model = Model(shown or str(address), credentials.nick, highlight=settings.highlight)
+        self.on_change: Callable[[], None] = _nothing
+        """Asked once after the events of a chunk, and after each change made here."""
+        self.on_event: Callable[[Struct], None] = _ignore
+        """Gets the events that are not the model's: `changed`, `logline`."""
+        self._lifeline = Lifeline(
+            address, credentials, settings, self, insist=True, uniform=uniform
+        )
+        self._outbox = Outbox(settings, self._pending_changed, self._pending_dropped)
+        self._follower = Follower(self.model, self._lifeline, settings)
+        self._membership = Membership(
+            self.model,
+            self._lifeline,
+            self._follower,
+            self._outbox,
+            wanted=tuple(rooms) or (settings.room,),
+            ask=self._ask,
+            spawn=self._spawn,
+            changed=self._changed,
+        )
+        self._group: asyncio.TaskGroup | None = None
+        self._main: asyncio.Task[None] | None = None
+
+    # --- life -------------------------------------------------------------------------
+
+    async def start(self, wait: float = _FIRST_WAIT) -> None:
+        """Begins to connect, and waits a moment for what comes of it.
+
+        Raises what `run` raises when that is known by then; else the model says `connecting`.
+        """
+        loop = asyncio.get_running_loop()
+        self._main = loop.create_task(self._run(), name="ipcchat session")
+        online = loop.create_task(self._lifeline.online())
+        try:
+            await asyncio.wait(
+                (self._main, online), timeout=wait, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            online.cancel()
+            await asyncio.gather(online, return_exceptions=True)
+        if self._main.done():
+            self._main.result()
+
+    async def run(self) -> None:
+        """Returns when the session was closed. Raises what ended it: Unreachable, Refused,
+        ProtocolError; ConnectionLost where it can't be made again."""
+        if self._main is None:
+            await self.start()
+        assert self._main is not None
+        await asyncio.wait([self._main])
+        if not self._main.cancelled():
+            self._main.result()
+
+    async def close(self) -> None:
+        """Lets what was just said leave, then ends everything. Never raises what ended it."""
+        if self._main is None:
+            return
+        if self._lifeline.link is not None and not self._main.done():
+            self._follower.tell_read()
+            try:
+                async with asyncio.timeout(_FAREWELL):
+                    await self._outbox.idle.wait()
+            except TimeoutError:
+                pass  # the user sees them as unsent; nothing is sent later by surprise
+        self._main.cancel()
+        await asyncio.gather(self._main, return_exceptions=True)
+
+    def reconnect(self) -> None:
+        """Connects anew, at once."""
+        self._lifeline.hurry()
+
+    async def _run(self) -> None:
+        self._follower.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                await self._lifeline.run()
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
+        finally:
+            self._group = None
+            self._follower.close()
+            self._outbox.close()
+            self.model.set_state("closed", self.model.detail)
+            self._changed()
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        if self._group is None:
+            job.close()
+            return None
+        return self._group.create_task(job)
+
+    def _changed(self) -> None:
+        self.on_change()
+
+    # --- what the lifeline tells ------------------------------------------------------
+
+    def up(self, link: Link, hello: HelloOk, login: LoginOk) -> None:
+        """Logged in: everything goes on where it stopped."""
+        if self._follower.epoch not in ("", hello.epoch):
+            self._membership.forget_numbers()
+        self.model.login(login.account, login.nick, login.role)
+        self.model.set_state("online")
+        self._outbox.up(link)
+        self._follower.up(hello.epoch)
+        self._membership.up(link)
+        self._changed()
+
+    def event(self, event: Struct) -> None:
+        """The server told something."""
+        lacking = self.model.apply(event)
+        if type(event) is Entry:
+            if event.by == self.model.account:
+                self._outbox.seen(event.room, event.draft)
+            if lacking is not None:
+                self._follower.follow(lacking)
+        elif lacking is not None:
+            self._follower.put_off(lacking)  # the server ended it, for a reason that may last
+        elif isinstance(event, Changed):
+            if event.what == "presence":
+                self._membership.look()
+            self.on_event(event)
+        elif isinstance(event, LogLine):
+            self.on_event(event)
+
+    def applied(self) -> None:
+        """All events of a chunk have been applied."""
+        self._changed()
+
+    def down(self, why: str) -> None:
+        """The connection is lost."""
+        self._outbox.down()
+        self._follower.down()
+        self.model.set_state("reconnecting" if self._follower.epoch else "connecting", why)
+        self._changed()
+
+    # --- saying -----------------------------------------------------------------------
+
+    def submit(self, room: int, said: str, style: str = "") -> Pending:
+        """Says something in a room one is in. It shows at once and survives lost connections.
+
+        Raises TextError for what can't be sent, Refused (`no_room`).
+        """
+        view = self.model.rooms.get(room)
+        if view is None:
+            raise Refused("no_room", "you are in no room", hint="/join #room")
+        pending = self.model.say(view, new_draft(), text.check_text(said), style)
+        self._outbox.submit(pending)
+        self._changed()
+        return pending
+
+    def retry(self, pending: Pending) -> None:
+        """Sends a failed line again."""
+        self._outbox.retry(pending)
+
+    def discard(self, pending: Pending) -> None:
+        """Drops a failed line; see `Outbox.discard`."""
+        self._outbox.discard(pending)
+
+    def _pending_changed(self, pending: Pending) -> None:
+        self.model.touch(pending)
+        self._changed()
+
+    def _pending_dropped(self, pending: Pending) -> None:
+        self.model.drop(pending)
+        self._changed()
+
+    # --- what the user asks for -------------------------------------------------------
+
+    async def _ask(self, request: Struct) -> Any:
+        """Asks until there is an answer. Raises Refused; ConnectionLost after a while."""
+        try:
+            async with asyncio.timeout(self.settings.connect_timeout):
+                return await self._lifeline.request(request)
+        except TimeoutError:
+            raise ConnectionLost("not connected", _HINT) from None
+
+    async def join(self, name: str) -> RoomView:
+        """Enters a room, which is made when there is none of that name. Raises TextError,
+        Refused, ConnectionLost."""
+        room = self._membership.enter(await self._membership.join(name))
+        self._membership.look()
+        self._changed()
+        return room
+
+    async def part(self, room: int) -> None:
+        """Leaves a room."""
+        await self._ask(Part(0, new_draft(), room))
+        link = self._lifeline.link
+        if link is not None:
+            link.ask(Unfollow(0, room), _ignore)
+        self.model.remove_room(room)
+        self._changed()
+
+    async def set_topic(self, room: int, topic: str) -> None:
+        """Sets a room's topic; an empty one clears it."""
+        await self._ask(Topic(0, new_draft(), room, text.check_topic(topic)))
+
+    async def change_nick(self, nick: str) -> None:
+        """Takes another nick."""
+        nick = text.check_nick(nick)
+        await self._ask(Nick(0, new_draft(), nick))
+        self.model.nick = nick
+        self._changed()
+
+    async def list_rooms(self) -> list[Room]:
+        """Every room at the server."""
+        return await queries.every_room(self._ask)
+
+    async def fetch_older(self, room: int, limit: int = 0) -> int:
+        """Puts a page of older history before the room's lines; how many entries that were.
+
+        `limit` 0: a page as in the settings. While a page is on its way it does nothing.
+        """
+        view = self.model.rooms.get(room)
+        if view is None or view.loading or view.complete or not view.epoch:
+            return 0
+        view.loading = True
+        place = (view.epoch, view.start)
+        self._changed()
+        try:
+            limit = limit or self.settings.page
+            page: HistoryOk = await self._ask(
+                History(0, view.number, before=view.start + 1, limit=limit)
+            )
+            return self.model.prepend(view, page) if place == (view.epoch, view.start) else 0
+        finally:
+            view.loading = False
+            self._changed()
+
+    async def history(
+        self, room: int, *, after: int | None = None, before: int | None = None, limit: int = 100
+    ) -> HistoryOk:
+        """One page of a room's past, straight from the server."""
+        return await queries.history(self._ask, room, after=after, before=before, limit=limit)
+
+    async def all_entries(self, room: int) -> AsyncIterator[Entry]:
+        """The whole room from the server, up to the head of this moment, in order."""
+        async for entry in queries.every_entry(self._ask, room):
+            yield entry
+
+    async def request(self, request: Struct) -> Any:
+        """Asks once, on the present connection: for what may not be repeated, such as `shutdown`.
+
+        Raises Refused, ConnectionLost.
+        """
+        link = self._lifeline.link
+        if link is None:
+            raise ConnectionLost("not connected", _HINT)
+        return await link.request(request)
+
+    def mark_read(self, room: int) -> None:
+        """The user has seen everything in that room: moves the marker, and tells the server."""
+        view = self.model.rooms.get(room)
+        if view is not None:
+            self.model.mark_read(view)
+            self._follower.tell_read()
+            self._changed()
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+def _ignore(value: object) -> None:
+    """The same."""

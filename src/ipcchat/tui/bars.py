@@ -1,0 +1,119 @@
+"""The topic line, the status line, the lists at the sides: small rows made of the model."""
+
+from ipcchat.client.model import Model, RoomView
+from ipcchat.tui.cells import Cells, Row, cells, row
+from ipcchat.tui.clock import now
+from ipcchat.tui.colours import nick_style
+
+__all__ = ["members", "rooms", "status", "topic"]
+
+
+def _clip(parts: Cells, width: int) -> Cells:
+    """As many cells as fit."""
+    used, made = 0, []
+    for part in parts:
+        if used + part.width > width:
+            break
+        made.append(part)
+        used += part.width
+    return made
+
+
+def _bar(text: str, width: int, style: str) -> Row:
+    """A whole row in one style."""
+    parts = _clip(cells(text, style), width)
+    used = sum(part.width for part in parts)
+    return row(parts + cells(" " * (width - used), style))
+
+
+def topic(model: Model, width: int) -> Row:
+    """`#lab — Week 9: sockets`."""
+    room = model.rooms.get(model.current)
+    if room is None:
+        return _bar(" ipcchat", width, "class:bar")
+    about = f" — {room.topic}" if room.topic else ""
+    return _bar(f" {room.name}{about}", width, "class:bar")
+
+
+def status(model: Model, width: int, more: int, extra: str = "") -> Row:
+    """`[09:04] you@lab 2:#lab(14)  H: 3:#ops(2!,5)  -MORE(50)-`, in words."""
+    style = "class:bar"
+    numbers = {number: index for index, number in enumerate(model.rooms, 1)}
+    words = [f"[{now():%H:%M}]", f"{model.nick}@{model.server}"]
+    if model.state != "online":
+        style = "class:bar.trouble"
+        shown = "connecting…" if model.state == "connecting" else f"{model.state}…"
+        words.append(f"{shown} {model.detail}".strip() if model.detail else shown)
+    room = model.rooms.get(model.current)
+    if room is not None:
+        count = sum(member.status != "offline" for member in room.members.values())
+        words.append(f"{numbers[room.number]}:{room.name}({count})")
+    if more:
+        words.append(f"-MORE({more})-")
+    hot = [_activity(numbers[item.number], item) for item in model.rooms.values() if item.unread]
+    if hot:
+        words.append("H: " + " ".join(hot))
+    if extra:
+        words.append(extra)
+    return _bar(" " + "  ".join(words), width, style)
+
+
+def _activity(number: int, room: RoomView) -> str:
+    mentions = f"{room.mentions}!," if room.mentions else ""
+    return f"{number}:{room.name}({mentions}{room.unread})"
+
+
+def rooms(model: Model, width: int, height: int) -> list[Row]:
+    """The rooms one is in, the current one marked, those with something new bold."""
+    made: list[Row] = []
+    for number, room in enumerate(model.rooms.values(), 1):
+        current = room.number == model.current
+        mark = ">" if current else " "
+        count = ""
+        if room.unread:
+            count = f" {room.mentions}!" if room.mentions else f" {room.unread}"
+        style = "class:pane.current" if current else "class:pane"
+        if room.unread and not current:
+            style = "class:pane.unread"
+        name = _clip(cells(f"{mark}{number} {room.name}", style), width - 2 - len(count))
+        made.append(_side(name + cells(count, style), width))
+    index = list(model.rooms).index(model.current) if model.current in model.rooms else 0
+    first = max(0, index - height + 1)
+    return _fill(made[first : first + height], width, height)
+
+
+def members(model: Model, width: int, height: int) -> list[Row]:
+    """Who is in the current room: those online first, each in their colour."""
+    room = model.rooms.get(model.current)
+    if room is None:
+        return _fill([], width, height, left=True)
+    order = sorted(
+        room.members.values(), key=lambda member: (member.status == "offline", member.nick.lower())
+    )
+    made: list[Row] = []
+    for member in order[: height - 1 if len(order) > height else height]:
+        style = nick_style(member.nick, member.account == model.account)
+        if member.status != "online":
+            style = "class:pane.away"
+        suffix = "" if member.status == "online" else f" ({member.status})"
+        made.append(_list(cells(member.nick, style) + cells(suffix, "class:pane.away"), width))
+    if len(order) > height:
+        made.append(_list(cells(f"… {len(order) - height + 1} more", "class:pane.away"), width))
+    return _fill(made, width, height, left=True)
+
+
+def _side(parts: Cells, width: int) -> Row:
+    """A row with a rule at its right."""
+    shown = _clip(parts, width - 2)
+    used = sum(part.width for part in shown)
+    return row(shown + cells(" " * (width - 1 - used), "") + cells("│", "class:rule"))
+
+
+def _list(parts: Cells, width: int) -> Row:
+    """A row with a rule at its left."""
+    return row(cells("│ ", "class:rule") + _clip(parts, width - 2))
+
+
+def _fill(made: list[Row], width: int, height: int, left: bool = False) -> list[Row]:
+    blank = _list([], width) if left else _side([], width)
+    return made + [blank] * (height - len(made))

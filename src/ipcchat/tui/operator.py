@@ -1,0 +1,142 @@
+"""The operator's desk: who is connected, what happened, and the commands of the server itself."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ipcchat.client import operations
+from ipcchat.client.operations import Changed, LogLine, SessionInfo
+from ipcchat.client.session import Session
+from ipcchat.errors import IpcchatError
+from ipcchat.text import clean_line
+from ipcchat.tui.cells import Row, cells, row
+from ipcchat.tui.clock import local
+from ipcchat.tui.question import Question
+from ipcchat.tui.wrap import wrap
+
+if TYPE_CHECKING:
+    from ipcchat.tui.screen import ChatScreen
+
+__all__ = ["OperatorDesk"]
+
+_LOG = 200
+"""Lines of the event log that are kept."""
+_ROWS = 6
+"""Rows of the desk, its heading included."""
+
+
+class OperatorDesk:
+    """A pane above the talk. What it shows comes by the protocol, like everything else."""
+
+    height = _ROWS
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._sessions: list[SessionInfo] = []
+        self._log: deque[LogLine] = deque(maxlen=_LOG)
+        self._screen: ChatScreen | None = None
+        self._asking = False
+        self._stale = False
+
+    def attach(self, screen: "ChatScreen") -> None:
+        """The desk is shown on a screen."""
+        self._screen = screen
+        self._session.on_event = self._event
+        screen.spawn(self._begin())
+
+    def detach(self) -> None:
+        """It is shown no more."""
+        self._screen = None
+
+    async def _begin(self) -> None:
+        await operations.watch_log(self._session)
+        await self._refresh()
+
+    def _event(self, event: object) -> None:
+        if isinstance(event, LogLine):
+            self._log.append(event)
+        elif isinstance(event, Changed) and event.what == "sessions":
+            self._stale = True
+            if self._screen is not None and not self._asking:
+                self._screen.spawn(self._refresh())
+
+    async def _refresh(self) -> None:
+        """Asks who is connected; what changes meanwhile is asked for once more."""
+        self._asking = True
+        try:
+            while True:
+                self._stale = False
+                self._sessions = await operations.sessions(self._session)
+                if self._screen is not None:
+                    self._screen.changed()
+                if not self._stale:
+                    return
+        finally:
+            self._asking = False
+
+    # --- what shows -------------------------------------------------------------------
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        """Connections at the left, the event log at the right; a rule below."""
+        left = width // 2 if width >= 70 else width
+        people = self._people(left - 1, height - 1)
+        log = self._lines(width - left - 1, height - 1) if left < width else []
+        made = []
+        for index in range(height - 1):
+            line = dict(people[index]) if index < len(people) else {}
+            if left < width:
+                line.update(row(cells("│ ", "class:rule"), left - 1))
+                if index < len(log):
+                    line.update({column + left + 1: char for column, char in log[index].items()})
+            made.append(line)
+        made.append(row(cells("─" * width, "class:rule")))
+        return made
+
+    def _people(self, width: int, height: int) -> list[Row]:
+        count = len(self._sessions)
+        made = [row(cells(f"{count} connected"[:width], "class:own"))]
+        for item in self._sessions[: height - 1]:
+            since = local(item.since)
+            queue = f" queue {item.queue}" if item.queue else ""
+            role = " operator" if item.role == "operator" else ""
+            text = f"{item.nick}{role}  {item.address}  since {since:%H:%M}{queue}"
+            made.append(row(cells(wrap(clean_line(text), width)[0], "")))
+        if count > height - 1 > 0:
+            made[-1] = row(cells(f"… {count - height + 2} more"[:width], "class:notice"))
+        return made
+
+    def _lines(self, width: int, height: int) -> list[Row]:
+        made = []
+        for line in list(self._log)[-height:]:
+            at = local(line.time)
+            style = "class:notice" if line.level in ("debug", "info") else "class:error"
+            text = clean_line(f"{at:%H:%M:%S} {line.text}")
+            made.append(row(cells(wrap(text, width)[0], style)))
+        return made
+
+    # --- what operators do ------------------------------------------------------------
+
+    async def do(self, screen: "ChatScreen", name: str) -> None:
+        """`reload` or `shutdown`. Raises IpcchatError."""
+        if name == "reload":
+            await operations.reload(self._session)
+            screen.show("the settings were read again", "help")
+            return
+        await self._refresh()
+        others = sum(1 for item in self._sessions if item.address != "console")
+
+        def stop() -> None:
+            screen.spawn(self._stop(screen))
+
+        if not others:
+            stop()
+            return
+        words = f"{others} other{'s' * (others != 1)} connected: shut down?  y yes · n no"
+        screen.ask(Question(words, {"y": stop}))
+
+    async def _stop(self, screen: "ChatScreen") -> None:
+        try:
+            await operations.shutdown(self._session)
+        except IpcchatError as error:
+            screen.show_error(error)
+            return
+        screen.show("the server is shutting down")

@@ -1,0 +1,185 @@
+"""A line of the model as rows of cells: time, nick, text, and what stands between lines.
+
+    09:02      ann │ anyone got port 5555 free?
+    ──────────────────── Fri 20 Nov 2026 ────────────────────
+    - - - - - - - - - - - - new (3) - - - - - - - - - - - - -
+    09:04      bob │ @you yes
+
+Rows are made once for a width and kept in a bounded cache; what is not on the screen has none.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+
+from ipcchat.client.model import Line, Model, Notice, Pending, RoomView
+from ipcchat.entries import Entry
+from ipcchat.tui.cells import Cells, Row, cells, columns, row
+from ipcchat.tui.clock import local
+from ipcchat.tui.colours import nick_style
+from ipcchat.tui.wrap import wrap
+
+__all__ = ["Layout", "RowMaker"]
+
+_CACHE = 4096
+"""Lines whose rows are kept."""
+_NICK = 10
+"""Columns of a nick, where there is room."""
+_SEPARATOR = " │ "
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What rows depend on besides their line."""
+
+    width: int
+    time_format: str
+
+    @property
+    def nick(self) -> int:
+        """Columns of the nick."""
+        return _NICK if self.width >= 60 else max(4, self.width // 6)
+
+
+class RowMaker:
+    """Makes the rows of lines, and remembers them."""
+
+    def __init__(self, model: Model, time_format: str) -> None:
+        self._model = model
+        self._time_format = time_format
+        self._layout = Layout(80, time_format)
+        self._cache: OrderedDict[tuple[object, ...], list[Row]] = OrderedDict()
+
+    def resize(self, width: int) -> None:
+        """Rows are made for another width from now on."""
+        if width != self._layout.width:
+            self._layout = Layout(max(1, width), self._time_format)
+            self._cache.clear()
+
+    def rows(self, room: RoomView, index: int) -> list[Row]:
+        """The rows of a room's line, with what stands before it."""
+        line = room.lines[index]
+        before = room.lines[index - 1] if index else None
+        day = before is None or _day(before.time) != _day(line.time)
+        new = self._new(room, line, before)
+        key = (room.number, room.first_key + index, id(line), day, new, self._model.nick)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._make(line, day, new)
+            self._cache[key] = found
+            if len(self._cache) > _CACHE:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(key)
+        return found
+
+    def _new(self, room: RoomView, line: Line, before: Line | None) -> int:
+        """How many new entries begin with this line; 0 where none do."""
+        if not isinstance(line, Entry) or line.seq <= room.read_seq or not room.read_seq:
+            return 0
+        if isinstance(before, Entry) and before.seq > room.read_seq:
+            return 0
+        if isinstance(before, Notice) and line.seq != max(room.read_seq, room.start) + 1:
+            return 0
+        return room.seq - line.seq + 1
+
+    def _make(self, line: Line, day: bool, new: int) -> list[Row]:
+        made: list[Row] = []
+        width = self._layout.width
+        if day:
+            made.append(_rule(local(line.time), width))
+        if new:
+            made.append(_marker(width))
+        if isinstance(line, Notice):
+            style = f"class:{'notice' if line.level == 'info' else line.level}"
+            head = self._head(line.time, "--" if line.level != "help" else "", style)
+            return made + self._body(head, line.text, style)
+        return made + self._entry(line)
+
+    def _entry(self, entry: Entry) -> list[Row]:
+        own = entry.by == self._model.account
+        if entry.kind == "message" and entry.style != "me":
+            head = self._head(entry.time, entry.nick, nick_style(entry.nick, own))
+            style = "class:mention" if self._model.mentions(entry) else ""
+            return self._body(head, entry.text, style)
+        if entry.kind == "message":
+            head = self._head(entry.time, "*", nick_style(entry.nick, own))
+            style = "class:mention" if self._model.mentions(entry) else "class:me"
+            return self._body(head, f"{entry.nick} {entry.text}", style)
+        head = self._head(entry.time, "--", "class:notice")
+        return self._body(head, _fact(entry), "class:notice")
+
+    def pending(self, pending: Pending) -> list[Row]:
+        """The rows of one's own line that has no entry yet."""
+        mark = ""
+        style = ""
+        if pending.state == "sending":
+            mark, style = "… ", "class:pending"
+        elif pending.state == "failed":
+            mark, style = "! ", "class:failed"
+        nick = self._model.nick
+        head = self._head(pending.time, nick, nick_style(nick, own=True))
+        said = pending.text if pending.style != "me" else f"{nick} {pending.text}"
+        made = self._body(head, mark + said, style)
+        if pending.state == "failed":
+            why = f"not sent: {pending.reason}" if pending.reason else "not sent"
+            blank = self._head(None, "", "")
+            made += self._body(blank, f"{why} – Enter retries, Del discards", "class:failed")
+        return made
+
+    def _head(self, time: int | None, nick: str, style: str) -> Cells:
+        """Time, nick at the right of its columns, separator; left out where it is too narrow."""
+        layout = self._layout
+        if layout.width < 24:
+            return cells(f"{nick}: " if nick else "", style)
+        stamp = ""
+        if time is not None:
+            stamp = local(time).strftime(layout.time_format)
+        blank = columns(local(0).strftime(layout.time_format))
+        made = cells(stamp + " " * (blank - columns(stamp)) + " ", "class:time")
+        shown = cells(nick, style)
+        while sum(part.width for part in shown) > layout.nick:
+            shown.pop()
+        made += cells(" " * (layout.nick - sum(part.width for part in shown)), "")
+        return made + shown + cells(_SEPARATOR, "class:rule")
+
+    def _body(self, head: Cells, text: str, style: str) -> list[Row]:
+        indent = sum(part.width for part in head)
+        first, *others = wrap(text, self._layout.width - indent)
+        made = [row(head + cells(first, style))]
+        rule: Cells = []
+        if indent > len(_SEPARATOR) and others and self._layout.width >= 24:
+            rule = cells(" " * (indent - len(_SEPARATOR)), "") + cells(_SEPARATOR, "class:rule")
+        indent_cells = rule or cells(" " * indent, "")
+        made += [row(indent_cells + cells(other, style)) for other in others]
+        return made
+
+
+def _day(time: int) -> int:
+    return local(time).toordinal()
+
+
+def _rule(day: datetime, width: int) -> Row:
+    return row(cells(f" {day:%a} {day.day} {day:%b %Y} ".center(width, "─")[:width], "class:rule"))
+
+
+def _marker(width: int) -> Row:
+    words = " new "
+    left = "- " * ((width - len(words)) // 4)
+    right = " -" * ((width - len(words) - len(left)) // 2)
+    return row(cells((left.rstrip() + words + right.lstrip())[:width], "class:marker"))
+
+
+def _fact(entry: Entry) -> str:
+    """What an entry that is no message says."""
+    if entry.kind == "topic":
+        return (
+            f"{entry.nick} set the topic: {entry.text}"
+            if entry.text
+            else (f"{entry.nick} cleared the topic")
+        )
+    if entry.kind == "create":
+        return f"{entry.nick or 'the server'} made {entry.text}"
+    if entry.kind == "rename":
+        return f"{entry.nick} renamed the room to {entry.text}"
+    return f"{entry.nick}: {entry.text} ({entry.kind})" if entry.text else f"({entry.kind})"

@@ -1,0 +1,65 @@
+"""Nothing that a server sends reaches a terminal unchecked."""
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.client.peer import entry
+
+from ipcchat.client import intake
+from ipcchat.entries import Entry
+from ipcchat.wire.messages import Bye, Error, Member, Room
+
+HOSTILE = "\x1b[2J\u202eevil\x07\u2066\x9b"
+
+
+def harmless(text: str) -> bool:
+    return not any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in text if c not in "\n\t")
+
+
+def test_every_field_of_an_entry() -> None:
+    made = intake.clean_entry(Entry(1, 2, -5, 3, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE))
+    for field in (made.nick, made.kind, made.draft, made.text, made.style):
+        assert harmless(field)
+    assert (made.room, made.seq, made.by, made.time) == (1, 2, 3, 0)
+
+
+def test_a_message_keeps_its_lines_and_others_have_one() -> None:
+    assert intake.clean_entry(entry(1, "a\nb\tc")).text == "a\nb\tc"
+    assert intake.clean_entry(entry(1, "a\nb", kind="topic")).text == "a b"
+
+
+def test_scripts_and_emoji_survive() -> None:
+    for text in ("می‌خواهم", "क्‍ष", "👩‍👩‍👧‍👦 🏴󠁧󠁢󠁥󠁮󠁧󠁿 ❤️", "日本語"):
+        assert intake.clean_entry(entry(1, text)).text == text
+
+
+def test_times_fit_a_calendar() -> None:
+    assert intake.clean_entry(entry(1, time=10**18)).time < 10**15
+
+
+def test_names_are_shared() -> None:
+    one, two = intake.clean_name("".join(["a", "nn"])), intake.clean_name("".join(["an", "n"]))
+    assert one is two
+
+
+def test_lists_and_errors() -> None:
+    room = intake.clean_room(Room(1, HOSTILE, topic=HOSTILE))
+    member = intake.clean_member(Member(1, HOSTILE, HOSTILE))
+    for text in (room.name, room.topic, member.nick, member.status):
+        assert harmless(text)
+    assert harmless(str(intake.refused(Error(HOSTILE, HOSTILE))))
+    assert harmless(str(intake.farewell(Bye(HOSTILE, HOSTILE))))
+
+
+def test_who_says_farewell_may_be_tried_again() -> None:
+    assert intake.farewell(Bye("shutdown", wait_ms=5)).retry
+    assert intake.farewell(Bye("something new")).retry
+    assert not intake.farewell(Error("forbidden")).retry
+
+
+@given(st.text(), st.text())
+def test_never_fails(text: str, nick: str) -> None:
+    made = intake.clean_entry(entry(1, text, nick=nick))
+    made.text.encode()
+    made.nick.encode()

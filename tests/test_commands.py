@@ -1,0 +1,210 @@
+"""`commands`: a line with a slash is a command or an error, never something said."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipcchat.commands import (
+    COMMANDS,
+    Command,
+    Invocation,
+    Role,
+    Say,
+    complete,
+    find,
+    help_table,
+    parse,
+)
+from ipcchat.errors import IpcchatError, TextError, UsageError
+
+ROOMS = ("#lobby", "#lab", "#Straße")
+NICKS = ("ann", "Anna", "bob", "Zoë")
+
+
+def done(line: str, role: Role = "member") -> tuple[str, tuple[str, ...], frozenset[str]]:
+    found = parse(line, role)
+    assert isinstance(found, Invocation)
+    return found.command.name, found.arguments, found.options
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_every_row_explains_itself(row: Command) -> None:
+    assert row.help
+    assert row.usage.startswith(f"/{row.name}")
+    assert row.name.isalpha()
+    assert row.name.islower()
+    needed = [argument.needed for argument in row.arguments]
+    assert needed == sorted(needed, reverse=True)
+    rests = [argument.kind in ("text", "file") for argument in row.arguments]
+    assert rests == sorted(rests)
+    assert f"| `{row.usage}`" in help_table()
+
+
+def test_names_are_unique() -> None:
+    names = [name for row in COMMANDS for name in (row.name, *row.aliases)]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("line", ["hi", "", " /quit", "a /join b", "#lab", "two\n/lines", "ünï"])
+def test_lines_without_a_slash_are_said(line: str) -> None:
+    assert parse(line) == Say(line)
+
+
+def test_two_slashes_say_one() -> None:
+    assert parse("//usr/bin") == Say("/usr/bin")
+    assert parse("///") == Say("//")
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "arguments", "options"),
+    [
+        ("/help", "help", (), ()),
+        ("/HELP Join", "help", ("join",), ()),
+        ("/help /j", "help", ("join",), ()),
+        ("/join lab", "join", ("#lab",), ()),
+        ("/J   #Lab ", "join", ("#Lab",), ()),
+        ("/part", "part", (), ()),
+        ("/leave #lab", "part", ("#lab",), ()),
+        ("/who", "names", (), ()),
+        ("/list so*", "list", ("so*",), ()),
+        ("/topic", "topic", (), ()),
+        ("/topic Week 9:  sockets ", "topic", ("Week 9:  sockets ",), ()),
+        ("/me waves\nand goes", "me", ("waves\nand goes",), ()),
+        ("/nick Zoe\u0308", "nick", ("Zoë",), ()),
+        ("/exit", "quit", (), ()),
+        ("/save", "save", (), ()),
+        ("/save my notes.txt", "save", ("my notes.txt",), ()),
+        ("/save --force --loaded x.json", "save", ("x.json",), ("--force", "--loaded")),
+        ("/save x.json --force", "save", ("x.json",), ("--force",)),
+        ("/save --loaded", "save", (), ("--loaded",)),
+        ('/save --force "odd --force"', "save", ("odd --force",), ("--force",)),
+        ("/save it's", "save", ("it's",), ()),
+        ("/save '", "save", ("'",), ()),
+    ],
+)
+def test_commands(
+    line: str, name: str, arguments: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    assert done(line) == (name, arguments, frozenset(options))
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("/jion #lab", "unknown command /jion", "did you mean /join?"),
+        ("/na", "unknown command /na", "did you mean /names?"),
+        ("/n", "unknown command /n", "did you mean /names or /nick?"),
+        ("/q", "unknown command /q", "did you mean /quit?"),
+        ("/usr/bin/x", "unknown command /usr/bin/x", "start with //"),
+        ("/identify hunter2", "unknown command /identify", "start with //"),
+        ("/", "a command follows its slash directly", "start with //"),
+        ("/ join", "a command follows its slash directly", "start with //"),
+        ("/\x1b[2J", "unknown command /␛[2j", "start with //"),
+        ("/join", "/join needs ROOM", "usage: /join ROOM"),
+        ("/join  ", "/join needs ROOM", "usage: /join ROOM"),
+        ("/join a b", "/join takes at most 1 argument", "usage: /join ROOM"),
+        ("/quit now", "/quit takes no arguments", "usage: /quit"),
+        ("/me", "/me needs TEXT", "usage: /me TEXT"),
+        ("/save --all", "unknown option --all", "usage: /save [--loaded] [--force] [FILE]"),
+        ("/help me now", "/help takes at most 1 argument", "usage: /help [COMMAND]"),
+        ("/help jion", "unknown command /jion", "did you mean /join?"),
+        ("/shutdown", "/shutdown is for operators", ""),
+        ("/shut", "unknown command /shut", "start with //"),
+    ],
+)
+def test_mistakes_are_errors_with_a_hint(line: str, message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(line)
+    assert caught.value.text == message
+    assert caught.value.hint.startswith(hint)
+    assert bool(caught.value.hint) == bool(hint)
+
+
+@pytest.mark.parametrize("line", ["/join a/b", "/join _", "/nick a@b", "/nick " + "x" * 40])
+def test_names_are_checked(line: str) -> None:
+    with pytest.raises(TextError):
+        parse(line)
+
+
+def test_operators_may_use_all() -> None:
+    for row in COMMANDS:
+        assert find(row.name, "operator") == row
+    assert done("/shutdown", "operator") == ("shutdown", (), frozenset())
+    with pytest.raises(UsageError) as caught:
+        parse("/shut", "operator")
+    assert caught.value.hint == "did you mean /shutdown?"
+
+
+@given(st.text(max_size=40), st.sampled_from(["member", "operator"]))
+def test_a_slash_is_never_said(tail: str, role: Role) -> None:
+    try:
+        found = parse("/" + tail, role)
+    except IpcchatError as error:
+        assert str(error)
+        return
+    assert isinstance(found, Invocation) or (tail.startswith("/") and found == Say(tail))
+
+
+# --- completion ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "start", "options"),
+    [
+        ("/jo", 0, ("/join ",)),
+        ("/J", 0, ("/join ",)),
+        ("/w", 0, ("/who ",)),
+        ("/n", 0, ("/names ", "/nick ")),
+        ("/k", 0, ("/keys",)),
+        ("/shut", 0, ()),
+        ("/join ", 6, ROOMS),
+        ("/join #l", 6, ("#lobby", "#lab")),
+        ("/join LA", 6, ("#lab",)),
+        ("/join strass", 6, ("#Straße",)),
+        ("/join #lab #", 11, ()),
+        ("/help jo", 6, ("join",)),
+        ("/help /jo", 6, ("/join",)),
+        ("/save --", 6, ("--loaded", "--force")),
+        ("/save --loaded --f", 15, ("--force",)),
+        ("/save no", 6, ()),
+        ("/save notes --", 12, ()),
+        ("/topic ask an", 11, ("ann", "Anna")),
+        ("/me @b", 4, ("@bob",)),
+        ("/quit a", 6, ()),
+        ("/nonsense an", 10, ()),
+        ("an", 0, ("ann: ", "Anna: ")),
+        ("@an", 0, ("@ann", "@Anna")),
+        ("ask zoe\u0308", 4, ("Zoë",)),
+        ("two\nan", 4, ("ann", "Anna")),
+        ("see #lo", 4, ("#lobby",)),
+        ("#", 0, ROOMS),
+        ("//an", 0, ()),
+        ("", 0, ()),
+        ("hello ", 6, ()),
+        ("@", 0, ()),
+    ],
+)
+def test_completion(line: str, start: int, options: tuple[str, ...]) -> None:
+    found = complete(line, len(line), rooms=ROOMS, nicks=NICKS)
+    assert (found.start, found.options) == (start, options)
+
+
+def test_completion_in_the_middle() -> None:
+    found = complete("an and bob", 2, rooms=ROOMS, nicks=NICKS)
+    assert (found.start, found.options) == (0, ("ann: ", "Anna: "))
+    assert complete("/help", 0, rooms=(), nicks=()).options == ()
+    assert complete("/jo lab", 3, rooms=ROOMS, nicks=NICKS).options == ("/join ",)
+
+
+def test_completion_knows_the_role() -> None:
+    found = complete("/shut", 5, rooms=(), nicks=(), role="operator")
+    assert found.options == ("/shutdown",)
+    assert "shutdown" in complete("/help s", 7, rooms=(), nicks=(), role="operator").options
+    assert "shutdown" not in complete("/help s", 7, rooms=(), nicks=()).options
+
+
+@given(st.text(max_size=20), st.integers(0, 20))
+def test_completion_never_fails_and_keeps_what_is_typed(line: str, cursor: int) -> None:
+    cursor = min(cursor, len(line))
+    found = complete(line, cursor, rooms=ROOMS, nicks=NICKS)
+    assert 0 <= found.start <= cursor
