@@ -4,13 +4,14 @@ import importlib.metadata
 import os
 import platform
 import sqlite3
+from pathlib import Path
 
 __all__ = ["describe"]
 
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as lines:
             for line in lines:
                 if line.startswith("model name"):
                     return line.partition(":")[2].strip()

@@ -14,12 +14,13 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
-from ipcchat.client.chat import Chat, connect
-from tests.support import environment, serve_process
+from tests.support import serve_process
 
 from benchmarks.machine import describe
+from ipcchat.client.chat import Chat, connect
 from ipcchat.entries import Entry
 
 ROOM = "#lobby"
@@ -83,9 +84,7 @@ async def measure(address: str, options: argparse.Namespace, state: Path) -> dic
     first = [(entry.seq, entry.text) for entry in heard[0][0]]
     same = sum([(entry.seq, entry.text) for entry in entries] == first for entries, _ in heard)
     gaps = sum(
-        after.seq != before.seq + 1
-        for entries, _ in heard
-        for before, after in zip(entries, entries[1:], strict=False)
+        after.seq != before.seq + 1 for entries, _ in heard for before, after in pairwise(entries)
     )
     late = sorted(
         when - entry.time
@@ -130,5 +129,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    assert environment
     sys.exit(main())

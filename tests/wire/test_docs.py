@@ -18,6 +18,7 @@ from ipcchat.wire.framing import LIMIT, LIMIT_BEFORE_LOGIN, encode_frame
 from ipcchat.wire.protocol import ALLOWED, Protocol, Role, State
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8")
+FLAT = " ".join(TEXT.split())
 CONVERSATIONS = [
     part
     for part in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
@@ -124,15 +125,15 @@ def test_limits() -> None:
     assert said == login.Door(hub)._limits
     assert said["frame"] == LIMIT
     for number in (LIMIT, LIMIT_BEFORE_LOGIN):
-        assert f"{number:,}" in TEXT
+        assert f"at most {number:,}" in FLAT
 
 
 def test_defaults_of_the_deadlines() -> None:
     settings = ServerSettings()
-    assert f"after {settings.login_timeout:.0f} seconds" in TEXT
-    assert f"for {settings.idle_after:.0f} seconds (`idle`)" in " ".join(TEXT.split())
-    assert f"for {settings.reply_timeout:.0f} seconds although" in " ".join(TEXT.split())
-    assert f"at most {settings.room_limit:,} rooms" in TEXT
+    assert f"after {settings.login_timeout:.0f} seconds" in FLAT
+    assert f"for {settings.idle_after:.0f} seconds (`idle`)" in FLAT
+    assert f"for {settings.reply_timeout:.0f} seconds although" in FLAT
+    assert f"at most {settings.room_limit:,} rooms" in FLAT
 
 
 def test_kinds_now_and_reserved() -> None:
@@ -152,7 +153,7 @@ def test_kinds_now_and_reserved() -> None:
 
 def test_the_frame_of_the_first_example() -> None:
     assert encode_frame(b'{"type":"ping","id":1}')[:4] == bytes.fromhex("00000016")
-    assert "`00 00 00 16` and 22 bytes" in " ".join(TEXT.split())
+    assert "`00 00 00 16` and 22 bytes" in FLAT
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ipcchat.errors import JournalUnwritable
@@ -30,22 +31,23 @@ async def open_journal(
     batch_drafts: int = 1024,
     feed_batches: int = 64,
     pending_drafts: int = 16384,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Journal:
     """The journal in a data directory, or one that keeps nothing (None).
 
-    A new one gets its first room. Raises JournalLocked, JournalUnwritable, JournalDamaged,
-    JournalError, JournalUnavailable.
+    A new one gets its first room. `report` hears of faults, a line each. Raises JournalLocked,
+    JournalUnwritable, JournalDamaged, JournalError, JournalUnavailable.
     """
     journal: Journal
     if data is None:
         from ipcchat.journal.memory import MemoryJournal
 
-        journal = MemoryJournal(pending_drafts)
+        journal = MemoryJournal(batch_drafts, feed_batches, pending_drafts, report)
     else:
         from ipcchat.journal.sqlite import SqliteJournal
 
         _make_folder(data)
-        journal = SqliteJournal(data, batch_drafts, feed_batches, pending_drafts)
+        journal = SqliteJournal(data, batch_drafts, feed_batches, pending_drafts, report)
     if not journal.state.room_keys:
         first = Draft(
             account=0,

@@ -1,6 +1,6 @@
 """The one place that decides: from the state and a draft to an outcome.
 
-Pure: it reads the draft and what earlier drafts left behind, and nothing else — no clock, no
+Pure: `apply` reads the draft and what earlier drafts left behind, and nothing else: no clock, no
 configuration, no connection, no chance, no order of a set. It runs inside the transaction that
 stores what it decides. The order of decisions:
 
@@ -11,15 +11,18 @@ stores what it decides. The order of decisions:
 5. numbers, from counters that are consumed on acceptance alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
 from ipcchat.journal.drafts import Draft, Outcome
-from ipcchat.journal.overlay import Overlay
-from ipcchat.journal.state import Account, Room
+from ipcchat.journal.state import Account, Overlay, Room, Stored
 
-__all__ = ["Decision", "apply"]
+__all__ = ["Attempt", "Decision", "Lookup", "StoreFailure", "apply", "decide", "isolate"]
+
+
+class StoreFailure(Exception):
+    """Storing failed, whatever the drafts were; its cause says why."""
 
 
 @dataclass(slots=True)
@@ -32,7 +35,57 @@ class Decision:
     """Whether the outcome is a new one, to be kept for ever."""
 
 
-def apply(state: Overlay, draft: Draft, earlier: tuple[Outcome, bytes] | None) -> Decision:
+Lookup = Callable[[Draft], Stored | None]
+"""Finds the outcome that an earlier batch stored."""
+Attempt = Callable[[Overlay, Sequence[Draft]], list[Decision]]
+"""Decides about drafts on the overlay given and stores what came of it; where it raises, it has
+stored nothing, and the overlay is dropped."""
+
+
+def decide(state: Overlay, drafts: Sequence[Draft], lookup: Lookup) -> list[Decision]:
+    """Decides about drafts in their order, each on what the ones before it left."""
+    decisions = []
+    outcomes = state.outcomes
+    for draft in drafts:
+        if draft.kind == "read":
+            decisions.append(apply(state, draft, None))
+            continue
+        key = (draft.account, draft.id)
+        decision = apply(state, draft, outcomes.get(key) or lookup(draft))
+        if decision.stored:
+            outcomes[key] = (decision.outcome, draft.content)
+        state.applied += 1
+        decisions.append(decision)
+    return decisions
+
+
+def isolate(
+    state: Overlay,
+    drafts: Sequence[Draft],
+    attempt: Attempt,
+    blame: Callable[[Exception], None],
+) -> tuple[Overlay, list[Decision]]:
+    """Decides about drafts of which some may raise: halves them until the culprits stand alone.
+
+    A culprit's outcome is `internal`, which is not stored, and it leaves nothing in the overlay
+    that is returned. `blame` is told its error; a StoreFailure is nobody's fault and ends it all.
+    """
+    trial = state.copy()
+    try:
+        return trial, attempt(trial, drafts)
+    except StoreFailure:
+        raise
+    except Exception as error:
+        if len(drafts) == 1:
+            blame(error)
+            return state, [Decision(Outcome(time=drafts[0].time, code="internal"), stored=False)]
+    middle = len(drafts) // 2
+    state, left = isolate(state, drafts[:middle], attempt, blame)
+    state, right = isolate(state, drafts[middle:], attempt, blame)
+    return state, left + right
+
+
+def apply(state: Overlay, draft: Draft, earlier: Stored | None) -> Decision:
     """Decides about one draft. `earlier` is its stored outcome and content hash, if any."""
     if draft.kind == "read":
         return _read(state, draft)
@@ -84,6 +137,8 @@ def _topic(state: Overlay, draft: Draft) -> Decision:
 def _join(state: Overlay, draft: Draft) -> Decision:
     number = draft.room or state.room_number(draft.key)
     if number is None:
+        if not draft.key:
+            return _refuse(draft, "no_room")
         number = state.next_room()
         state.add_room(Room(number, draft.name, draft.key))
         if draft.account != SERVER:
@@ -94,14 +149,14 @@ def _join(state: Overlay, draft: Draft) -> Decision:
 
 
 def _part(state: Overlay, draft: Draft) -> Decision:
-    return _move(state, draft, draft.room, False)
+    return _move(state, draft, draft.room or state.room_number(draft.key) or SYSTEM_ROOM, False)
 
 
 def _move(state: Overlay, draft: Draft, number: int, member: bool) -> Decision:
     if number == SYSTEM_ROOM or state.room(number) is None:
         return _refuse(draft, "no_room")
     outcome = Outcome(number, 0, draft.time)
-    if state.is_member(number, draft.account) == member:
+    if draft.account == SERVER or state.is_member(number, draft.account) == member:
         return Decision(outcome)
     state.set_member(number, draft.account, member)
     kind = "join" if member else "part"

@@ -1,5 +1,6 @@
 """One server per journal: a lock that the operating system drops with the process."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -10,7 +11,10 @@ __all__ = ["Lock"]
 
 
 class Lock:
-    """An exclusive lock on `journal.lock` in a data directory. Raises JournalLocked."""
+    """An exclusive lock on `journal.lock` in a data directory.
+
+    Raises JournalLocked, JournalUnwritable.
+    """
 
     def __init__(self, folder: Path) -> None:
         path = folder / "journal.lock"
@@ -23,7 +27,7 @@ class Lock:
             ) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             holder = os.read(self._file, 20).decode("ascii", "replace").strip()
             os.close(self._file)
             who = f" (process {holder})" if holder.isdigit() else ""
@@ -31,8 +35,15 @@ class Lock:
                 f"another server{who} uses the data in {folder}",
                 "choose another data directory: --data DIR",
             ) from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            os.close(self._file)
+            raise JournalUnwritable(
+                f"cannot lock {path}: {(error.strerror or str(error)).lower()}",
+                "choose a data directory on a local disk: --data DIR",
+            ) from None
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, its holder's number lacks
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         """Gives the lock up; harmless when done twice."""

@@ -2,14 +2,14 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from ipcchat.entries import Entry
-from ipcchat.errors import JournalUnavailable
-from ipcchat.journal.apply import apply
+from ipcchat.journal.apply import Decision, decide, isolate
 from ipcchat.journal.drafts import Draft, Outcome
-from ipcchat.journal.overlay import Overlay
-from ipcchat.journal.state import State
+from ipcchat.journal.feed import Feed
+from ipcchat.journal.state import Overlay, State, Stored
+from ipcchat.journal.waiting import Waiting, answer
 
 __all__ = ["MemoryJournal"]
 
@@ -19,89 +19,100 @@ class MemoryJournal:
 
     trouble = ""
 
-    def __init__(self, pending_drafts: int = 16384) -> None:
+    def __init__(
+        self,
+        batch_drafts: int,
+        feed_batches: int,
+        pending_drafts: int,
+        report: Callable[[str], None],
+    ) -> None:
         self.epoch = secrets.token_hex(16)
         self.state = State()
+        self._report = report
         self._loop = asyncio.get_running_loop()
+        self._cap = batch_drafts
         self._entries: dict[int, list[Entry]] = {}
-        self._outcomes: dict[tuple[int, str], tuple[Outcome, bytes]] = {}
-        self._waiting: list[tuple[Sequence[Draft], asyncio.Future[list[Outcome]]]] = []
-        self._pending = 0
-        self._bound = pending_drafts
-        self._feed: asyncio.Queue[list[Entry] | None] = asyncio.Queue()
-        self._closed = False
+        self._outcomes: dict[tuple[int, str], Stored] = {}
+        self._waiting = Waiting(pending_drafts)
+        self._feed = Feed(feed_batches, self._schedule)
+        self._scheduled = False
+
+    # --- appending --------------------------------------------------------------------
 
     def append(self, drafts: Sequence[Draft]) -> asyncio.Future[list[Outcome]]:
-        future: asyncio.Future[list[Outcome]] = self._loop.create_future()
-        if self._closed or self._pending + len(drafts) > self._bound:
-            future.set_exception(JournalUnavailable("too much waits to be stored", code="busy"))
-            return future
-        if not self._waiting:
-            self._loop.call_soon(self._commit)
-        self._waiting.append((drafts, future))
-        self._pending += len(drafts)
+        future = self._waiting.put(drafts)
+        self._schedule()
         return future
 
+    def _schedule(self) -> None:
+        # On the next turn of the loop, so that everything of this turn is one batch.
+        if not self._scheduled and self._waiting:
+            self._scheduled = True
+            self._loop.call_soon(self._commit)
+
     def _commit(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self._pending = 0
+        self._scheduled = False
+        if not self._waiting or self._feed.full:
+            return  # whoever reads the feed starts the next batch
+        jobs = self._waiting.take(self._cap)
+        drafts = [draft for job in jobs for draft in job.drafts]
         overlay = Overlay(self.state)
-        entries: list[Entry] = []
-        results: list[list[Outcome]] = []
-        for drafts, _ in waiting:
-            outcomes = []
-            for draft in drafts:
-                earlier = self._outcomes.get((draft.account, draft.id))
-                decision = apply(overlay, draft, earlier)
-                if decision.stored:
-                    self._outcomes[draft.account, draft.id] = (decision.outcome, draft.content)
-                if decision.entry is not None:
-                    entries.append(decision.entry)
-                outcomes.append(decision.outcome)
-            results.append(outcomes)
+        try:
+            decisions = self._attempt(overlay, drafts)
+        except Exception:
+            overlay, decisions = isolate(Overlay(self.state), drafts, self._attempt, self._blame)
         overlay.merge()
+        self._outcomes |= overlay.outcomes
+        entries = [item.entry for item in decisions if item.entry is not None]
         for entry in entries:
             self._entries.setdefault(entry.room, []).append(entry)
-        if entries:
-            self._feed.put_nowait(entries)
-        for (_, future), outcomes in zip(waiting, results, strict=True):
-            if not future.done():
-                future.set_result(outcomes)
+        self._feed.put(entries)
+        answer(jobs, decisions)
+        self._schedule()
 
-    async def feed(self) -> AsyncIterator[list[Entry]]:
-        while True:
-            entries = await self._feed.get()
-            if entries is None:
-                return
-            yield entries
+    def _attempt(self, overlay: Overlay, drafts: Sequence[Draft]) -> list[Decision]:
+        return decide(overlay, drafts, self._earlier)
+
+    def _earlier(self, draft: Draft) -> Stored | None:
+        return self._outcomes.get((draft.account, draft.id))
+
+    def _blame(self, error: Exception) -> None:
+        self._report(f"a draft could not be applied: {error!r}")
+
+    # --- reading ----------------------------------------------------------------------
+
+    def feed(self) -> AsyncIterator[list[Entry]]:
+        return self._feed.read()
 
     async def read(self, room: int, *, after: int, upto: int, limit: int, size: int) -> list[Entry]:
         entries = self._entries.get(room, [])
-        found: list[Entry] = []
-        for entry in entries[after : min(upto, after + limit)]:
-            size -= len(entry.text)
-            if size < 0 and found:
-                break
-            found.append(entry)
-        return found
+        low = max(0, after)
+        return _page(entries[low : max(low, min(upto, low + limit))], size)
 
     async def read_back(self, room: int, *, before: int, limit: int, size: int) -> list[Entry]:
-        entries = self._entries.get(room, [])
-        found: list[Entry] = []
-        for entry in reversed(entries[max(0, before - 1 - limit) : before - 1]):
-            size -= len(entry.text)
-            if size < 0 and found:
-                break
-            found.append(entry)
-        return found[::-1]
+        last = max(0, before - 1)
+        entries = self._entries.get(room, [])[:last]
+        return _page(entries[::-1][: max(0, limit)], size)[::-1]
 
     async def mark(self, room: int, seq: int) -> str | None:
         entries = self._entries.get(room, [])
         return entries[seq - 1].draft if 0 < seq <= len(entries) else None
 
+    # --- the end ----------------------------------------------------------------------
+
     async def close(self) -> None:
-        if self._waiting:
+        self._waiting.close()
+        self._feed.release()
+        while self._waiting:
             self._commit()
-        if not self._closed:
-            self._closed = True
-            self._feed.put_nowait(None)
+        self._feed.end()
+
+
+def _page(entries: list[Entry], size: int) -> list[Entry]:
+    """The first entries until `size` bytes of text are reached; one at least."""
+    total, size = 0, max(1, size)
+    for count, entry in enumerate(entries):
+        total += len(entry.text.encode())
+        if total >= size:
+            return entries[: count + 1]
+    return entries

@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 from ipcchat import entries
 from ipcchat.entries import Entry
 from ipcchat.errors import JournalDamaged, JournalError
-from ipcchat.journal.schema import SEQ_BITS, pack
+from ipcchat.journal.faults import damaged, is_damage
+from ipcchat.journal.schema import SEQ_BITS, connect_to_read, pack
 
-__all__ = ["Reader", "damaged", "is_damage"]
+__all__ = ["Reader"]
 
 T = TypeVar("T")
 
@@ -35,20 +36,6 @@ _FORWARDS = _PAGE.format(order="ASC")
 _BACKWARDS = _PAGE.format(order="DESC")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that the file is no database, or a damaged one."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def damaged(path: Path, reason: str) -> JournalDamaged:
-    """The error for a damaged file, with the way out."""
-    return JournalDamaged(
-        f"the journal {path} is damaged: {reason}",
-        "look at it with: ipcchat-server check; then restore a backup, or move it away",
-    )
-
-
 class Reader:
     """A few threads, each with a read-only connection."""
 
@@ -61,10 +48,7 @@ class Reader:
     def _connection(self) -> sqlite3.Connection:
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None:
-            uri = f"{self._path.absolute().as_uri()}?mode=ro"
-            db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-            db.execute("PRAGMA query_only = ON")
-            self._local.db = db
+            db = self._local.db = connect_to_read(self._path)
             self._opened.append(db)
         return db
 

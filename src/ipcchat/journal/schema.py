@@ -1,16 +1,22 @@
 """The tables of the SQLite journal, and how an older file becomes a present one.
 
 An entry's key is packed: `room << 40 | seq`, so that a room's history lies together. It never
-leaves this package.
+leaves this package. `fact` holds what the entry does not show but a rebuild needs: the canonical
+name and the credential, a line each.
 """
 
+import os
 import secrets
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 from ipcchat.errors import JournalError
 
-__all__ = ["SEQ_BITS", "VERSION", "migrate", "pack"]
+__all__ = ["NAME", "SEQ_BITS", "VERSION", "connect", "connect_to_read", "migrate", "pack"]
+
+NAME = "journal.sqlite"
+"""The file's name in the data directory."""
 
 SEQ_BITS = 40
 """A room may have 2^40 entries, and there may be 2^23 rooms."""
@@ -57,6 +63,8 @@ def _version_1(db: sqlite3.Connection) -> None:
     db.executemany("INSERT INTO meta VALUES (?, ?)", [*meta.items(), ("clean", 1)])
 
 
+_APPLICATION = 0x49504343
+"""Marks a SQLite file as a journal ("IPCC")."""
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_version_1]
 """Step n makes version n + 1 of version n."""
 VERSION = len(MIGRATIONS)
@@ -65,9 +73,15 @@ VERSION = len(MIGRATIONS)
 def migrate(db: sqlite3.Connection) -> None:
     """Brings a file to the present version, one transaction a step.
 
-    Raises JournalError for a file made by a newer version.
+    Raises JournalError for a file made by a newer version, or by another program.
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    used = db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,)
+    if used and application != _APPLICATION:
+        raise JournalError(
+            "the file is a database of another program", "choose another data directory: --data DIR"
+        )
     if version > VERSION:
         raise JournalError(
             f"the journal was made by a newer version of ipcchat (format {version})",
@@ -77,8 +91,50 @@ def migrate(db: sqlite3.Connection) -> None:
         db.execute("BEGIN IMMEDIATE")
         try:
             MIGRATIONS[number](db)
+            db.execute(f"PRAGMA application_id = {_APPLICATION}")
             db.execute(f"PRAGMA user_version = {number + 1}")
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
+
+
+_CHECKPOINT = 8000
+"""Pages in the WAL at which SQLite moves them to the file."""
+_WAL_KEPT = 64 << 20
+"""Bytes of a WAL file that are kept for reuse after a checkpoint."""
+_CACHE = 64 << 10
+"""KiB of pages the writer keeps in memory."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The writer's connection, to a file at the present version; made where there is none.
+
+    It never waits for a lock. Raises sqlite3.Error, OSError, JournalError.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
+        db.execute(f"PRAGMA cache_size = -{_CACHE}")
+        migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that can't change anything, for a thread that reads. Raises sqlite3.Error."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA query_only = ON")
+    except BaseException:
+        db.close()
+        raise
+    return db

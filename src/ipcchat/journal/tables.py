@@ -7,11 +7,20 @@ from dataclasses import fields
 from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.journal.apply import Decision
 from ipcchat.journal.drafts import Draft, Outcome
-from ipcchat.journal.overlay import Overlay
 from ipcchat.journal.schema import pack
-from ipcchat.journal.state import Account, Room, State
+from ipcchat.journal.state import Account, Overlay, Room, State, Stored
 
-__all__ = ["copy", "earlier", "entries_after", "load", "meta", "set_meta", "write"]
+__all__ = [
+    "changes",
+    "copy",
+    "earlier",
+    "entries_after",
+    "load",
+    "meta",
+    "rows",
+    "set_meta",
+    "write",
+]
 
 
 def meta(db: sqlite3.Connection, name: str) -> str:
@@ -49,7 +58,7 @@ def load(db: sqlite3.Connection) -> State:
     return state
 
 
-def earlier(db: sqlite3.Connection, draft: Draft) -> tuple[Outcome, bytes] | None:
+def earlier(db: sqlite3.Connection, draft: Draft) -> Stored | None:
     """The stored outcome of a draft, and the hash of its content."""
     row = db.execute(
         "SELECT room, seq, time, code, content FROM outcomes WHERE account = ? AND draft = ?",
@@ -58,16 +67,25 @@ def earlier(db: sqlite3.Connection, draft: Draft) -> tuple[Outcome, bytes] | Non
     return None if row is None else (Outcome(*row[:4]), row[4])
 
 
-def write(
-    db: sqlite3.Connection, overlay: Overlay, decided: Iterable[tuple[Draft, Decision]]
-) -> None:
-    """Stores a batch inside the caller's transaction: entries, outcomes, and what changed."""
-    entries, outcomes = [], []
-    for draft, decision in decided:
-        entry, outcome = decision.entry, decision.outcome
+EntryRow = tuple[int, int, int, str, str, bytes, str, str, int, str]
+OutcomeRow = tuple[int, bytes, int, int, int, str, bytes]
+
+
+def rows(
+    drafts: Iterable[Draft], decisions: Iterable[Decision]
+) -> tuple[list[EntryRow], list[OutcomeRow]]:
+    """What decisions add to the tables of entries and outcomes."""
+    entries: list[EntryRow] = []
+    outcomes: list[OutcomeRow] = []
+    for draft, decision in zip(drafts, decisions, strict=True):
+        if not decision.stored:
+            continue
         id = bytes.fromhex(draft.id)
+        it = decision.outcome
+        outcomes.append((draft.account, id, it.room, it.seq, it.time, it.code, draft.content))
+        entry = decision.entry
         if entry is not None:
-            fact = draft.credential or draft.key
+            fact = f"{draft.key}\n{draft.credential}" if draft.key else ""
             entries.append(
                 (
                     pack(entry.room, entry.seq),
@@ -79,27 +97,27 @@ def write(
                     entry.text,
                     entry.style,
                     entry.target,
-                    f"{draft.key}\n{draft.credential}" if fact else "",
+                    fact,
                 )
             )
-        if decision.stored:
-            outcomes.append(
-                (
-                    draft.account,
-                    id,
-                    outcome.room,
-                    outcome.seq,
-                    outcome.time,
-                    outcome.code,
-                    draft.content,
-                )
-            )
-    db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries)
+    return entries, outcomes
+
+
+def write(
+    db: sqlite3.Connection,
+    state: Overlay,
+    drafts: Iterable[Draft],
+    decisions: Iterable[Decision],
+) -> None:
+    """Stores a batch inside the caller's transaction: entries, outcomes, and what changed."""
+    entries, outcomes = rows(drafts, decisions)
     db.executemany("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?)", outcomes)
-    _write_changes(db, overlay)
+    db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries)
+    changes(db, state)
 
 
-def _write_changes(db: sqlite3.Connection, overlay: Overlay) -> None:
+def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
+    """Stores what a batch changed in rooms, accounts, membership, markers and counters."""
     db.executemany(
         "INSERT INTO rooms VALUES (?, ?, ?, 0, ?, 1)"
         " ON CONFLICT (number) DO UPDATE SET topic = excluded.topic",

@@ -103,6 +103,7 @@ class Server:
             batch_drafts=settings.batch_drafts,
             feed_batches=settings.feed_batches,
             pending_drafts=settings.pending_drafts,
+            report=lambda text: self.log.error("journal", text),
         )
         try:
             await self._make_operator()
