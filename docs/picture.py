@@ -121,8 +121,7 @@ def main() -> None:
             bob.line("/join #ops")
             bob.wait("#ops")
             bob.line("deploy at four")
-            ann.wait(lambda text: "(1" in text or "ops" in text)
-            ann.pump(0.3)
+            ann.wait(lambda text: "2:#ops" in text.splitlines()[-2])
             Path("docs/screen.svg").write_text(svg(ann), encoding="utf-8")
 
 

@@ -103,14 +103,15 @@ def serve_process(home: Path, *flags: str, port: int = 0, **env: str) -> Iterato
     data = home / "server-data"
     command = [sys.executable, "-m", "ipcchat", "server", "--headless"]
     command += ["--listen", f"127.0.0.1:{port}", "--data", str(data), *flags]
-    popen = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=(home / "server.log").open("a"),
-        text=True,
-        env=environment(home, **env),
-    )
+    with (home / "server.log").open("a") as log:
+        popen = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment(home, **env),
+        )
     assert popen.stdout is not None
     try:
         line = popen.stdout.readline()

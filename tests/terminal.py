@@ -73,7 +73,10 @@ class Terminal:
 
     def text(self) -> str:
         """The screen as plain text."""
-        return "\n".join(row.rstrip() for row in self.screen.display)
+        # Not `screen.display`, which fails where half of a wide character was overwritten.
+        rows = (self.screen.buffer[y] for y in range(self.screen.lines))
+        cells = range(self.screen.columns)
+        return "\n".join("".join(row[x].data for x in cells).rstrip() for row in rows)
 
     def pump(self, seconds: float) -> bool:
         """Takes in what the program writes within so many seconds; false at its end."""

@@ -10,16 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipcchat import paths
+from ipcchat.configuration import add_flags, document, load
 from ipcchat.errors import EXIT_SETTING, SettingError
-from ipcchat.settings import (
-    ClientSettings,
-    Row,
-    ServerSettings,
-    add_flags,
-    document,
-    load,
-    rows,
-)
+from ipcchat.settings import ClientSettings, Row, ServerSettings, rows
 
 ROOT = Path(__file__).parent.parent
 TABLES = (ServerSettings, ClientSettings)
@@ -292,7 +285,7 @@ def test_every_flag_has_help(table: type[ServerSettings] | type[ClientSettings])
 
 def test_the_documentation_is_made_from_the_table() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == document(), (
-        "run: python -m ipcchat.settings > docs/settings.md"
+        "run: python -m ipcchat.configuration > docs/settings.md"
     )
     for row in ROWS:
         assert f"| `{row.name}`" in document()

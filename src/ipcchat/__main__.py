@@ -2,7 +2,7 @@
 
 import sys
 
-from ipcchat.errors import EXIT_USAGE
+from ipcchat.errors import EXIT_OK, EXIT_USAGE
 
 
 def main() -> int:
@@ -17,8 +17,9 @@ def main() -> int:
         from ipcchat.cli import client
 
         return client.main(arguments)
-    print("usage: python -m ipcchat server|client …", file=sys.stderr)
-    return EXIT_USAGE
+    asked = program in ("-h", "--help")
+    print("usage: python -m ipcchat server|client …", file=sys.stdout if asked else sys.stderr)
+    return EXIT_OK if asked else EXIT_USAGE
 
 
 if __name__ == "__main__":

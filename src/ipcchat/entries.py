@@ -64,5 +64,8 @@ _rows = msgspec.json.Decoder(list[_Row])
 
 def from_rows(room: int, rows: str) -> list[Entry]:
     """Entries of one room from a JSON array of rows (seq, time, by, nick, kind, draft, text,
-    style, target). Raises msgspec.ValidationError where it is none."""
-    return [Entry(room, *row) for row in _rows.decode(rows)]
+    style, target). Raises ValueError where it is none."""
+    try:
+        return [Entry(room, *row) for row in _rows.decode(rows)]
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from None

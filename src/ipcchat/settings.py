@@ -1,30 +1,13 @@
 """Settings: the fields of two frozen dataclasses are the one table; every limit is a row.
 
-The rules of this file:
-
-- Layers, highest first: flags, `--set KEY=VALUE`, environment `IPCCHAT_KEY`, file, default. The
-  file is `--config FILE`, else the user's `server.toml` or `client.toml`, filled in by the one in
-  `/etc/ipcchat`. Nothing is read from the current directory.
-- An unknown key in a file or the environment is a warning with a suggestion; an unknown key in
-  `--set` and a bad value anywhere raise `SettingError`, naming where it came from.
-- `python -m ipcchat.settings` prints `docs/settings.md`; a test compares them.
+`configuration` reads them from files, environment and flags.
 """
 
-import argparse
 import dataclasses
-import difflib
-import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
-from ipcchat import paths
-from ipcchat.errors import SettingError
-from ipcchat.text import visible
-
-__all__ = ["ClientSettings", "Row", "ServerSettings", "add_flags", "document", "load", "rows"]
+__all__ = ["TABLES", "ClientSettings", "Row", "ServerSettings", "Table", "rows"]
 
 T = TypeVar("T")
 
@@ -48,7 +31,6 @@ _LEVELS = ("debug", "info", "warning", "error")
 _COLOR = ("auto", "always", "never")
 _YES = {"1": True, "true": True, "yes": True, "on": True}
 _NO = {"0": False, "false": False, "no": False, "off": False}
-_PREFIX = "IPCCHAT_"
 
 
 # --- the table ----------------------------------------------------------------------------
@@ -148,9 +130,8 @@ class ClientSettings:
     color: str = setting("auto", "auto: by the terminal and NO_COLOR", choices=_COLOR, flag=True)
 
 
-S = TypeVar("S", ServerSettings, ClientSettings)
 Table: TypeAlias = type[ServerSettings] | type[ClientSettings]
-_TABLES: tuple[Table, ...] = (ServerSettings, ClientSettings)
+TABLES: tuple[Table, ...] = (ServerSettings, ClientSettings)
 
 
 # --- rows ---------------------------------------------------------------------------------
@@ -239,164 +220,3 @@ def rows(table: Table) -> tuple[Row, ...]:
     return tuple(
         Row(field.name, field.default, **field.metadata) for field in dataclasses.fields(table)
     )
-
-
-# --- reading ------------------------------------------------------------------------------
-
-Given = tuple[str, object, str]
-"""A key, its value as given, and where it came from."""
-
-
-def load(
-    table: type[S],
-    *,
-    flags: Mapping[str, object],
-    sets: Sequence[str] = (),
-    environ: Mapping[str, str] = os.environ,
-    config: Path | None = None,
-) -> tuple[S, list[str]]:
-    """The settings, and warnings to be shown, one line each.
-
-    `flags`: by setting name; None and names that are no settings count as not given. `sets`:
-    `KEY=VALUE`. `config`: the only file to read, which must exist. Raises SettingError.
-    """
-    known = {row.name: row for row in rows(table)}
-    warnings: list[str] = []
-    values: dict[str, Any] = {}
-    places = reversed(paths.config_dirs(environ))
-    files = [config] if config else [place / f"{table.program}.toml" for place in places]
-    layers = [_from_file(path, bool(config), known, warnings) for path in files]
-    layers.append(_from_environment(environ, known, warnings))
-    layers.append(_from_sets(sets, known))
-    layers.append((name, flags.get(name), f"--{name.replace('_', '-')}") for name in known)
-    for layer in layers:
-        for name, value, origin in layer:
-            if value is None:
-                continue
-            try:
-                values[name] = known[name].parse(value)
-            except ValueError as error:
-                shown = visible(str(value))
-                raise SettingError(f"{origin}: {shown!r} is no value for {name}; {error}") from None
-    return table(**values), warnings
-
-
-def _from_file(
-    path: Path, needed: bool, known: Mapping[str, Row], warnings: list[str]
-) -> Iterator[Given]:
-    try:
-        text = path.read_bytes().decode()
-        found = tomllib.loads(text)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError | NotADirectoryError) and not needed:
-            return
-        reason = (error.strerror or str(error)).lower()
-        raise SettingError(f"cannot read the settings {path}: {reason}") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise SettingError(f"{path}:{line}: the settings are not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
-        line = int(at[1]) if at and at[1] else text.count("\n") + 1
-        reason = str(error)[: at.start()] if at else str(error)
-        raise SettingError(f"{path}:{line}: not TOML: {visible(reason)}") from None
-    for key, value in found.items():
-        name = key.replace("-", "_")
-        at = re.search(rf"^[ \t]*\[*[ \t]*[\"']?{re.escape(key)}\b", text, re.MULTILINE)
-        origin = f"{path}:{text.count(chr(10), 0, at.start()) + 1}" if at else str(path)
-        if name in known:
-            yield name, value, origin
-        else:
-            warnings.append(f"{origin}: unknown setting {visible(key)}{_suggestion(name, known)}")
-
-
-def _from_environment(
-    environ: Mapping[str, str], known: Mapping[str, Row], warnings: list[str]
-) -> Iterator[Given]:
-    every = {_PREFIX + row.name.upper() for table in _TABLES for row in rows(table)}
-    mine = {_PREFIX + name.upper(): row for name, row in known.items()}
-    for variable, value in environ.items():
-        if variable in mine:
-            yield mine[variable].name, value, variable
-        elif variable.startswith(_PREFIX) and variable not in every:
-            warnings.append(f"unknown setting {visible(variable)}{_suggestion(variable, mine)}")
-
-
-def _from_sets(sets: Sequence[str], known: Mapping[str, Row]) -> Iterator[Given]:
-    for given in sets:
-        key, equals, value = given.partition("=")
-        name = key.strip().replace("-", "_")
-        if not equals:
-            raise SettingError(f"--set {visible(given)}: write it as --set key=value")
-        if name not in known:
-            raise SettingError(f"--set: unknown setting {visible(key)}{_suggestion(name, known)}")
-        yield name, value.strip(), f"--set {name}"
-
-
-def _suggestion(name: str, known: Mapping[str, Row]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-# --- flags and documentation --------------------------------------------------------------
-
-
-def add_flags(
-    parser: argparse.ArgumentParser, table: Table, only: Sequence[str] | None = None
-) -> None:
-    """Adds the flags of the table (or of those rows only), `--set` and `--config`. All default to
-    None or an empty list; their values are `load`'s to check: `load(…, flags=vars(args), …)`."""
-    for row in rows(table):
-        if only is not None and row.name not in only:
-            continue
-        flag = f"--{row.name.replace('_', '-')}"
-        shown = row.show(row.default)
-        help = (row.help + (f" (default: {shown})" if shown else "")).replace("%", "%%")
-        metavar = "|".join(row.choices) or row.name.upper()
-        if row.flag and row.kind == "yes or no":
-            parser.add_argument(flag, action="store_true", default=None, help=row.help)
-        elif row.flag:
-            action = "append" if row.kind == "list" else "store"
-            parser.add_argument(flag, action=action, metavar=metavar, help=help)
-    settings = "any setting, as often as needed (see docs/settings.md)"
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=settings)
-    file = "the file to read settings from, alone"
-    parser.add_argument("--config", type=Path, metavar="FILE", help=file)
-
-
-def document() -> str:
-    """`docs/settings.md`."""
-    parts = [_PREFACE]
-    for table in _TABLES:
-        parts.append(
-            f"\n## ipcchat-{table.program}\n\n"
-            "| name | type | unit | default | allowed | meaning |\n|---|---|---|---|---|---|\n"
-        )
-        for row in rows(table):
-            shown = row.show(row.default)
-            unit = {"s": "seconds"}.get(row.unit, row.unit)
-            name = f"`{row.name}`" + (f" `--{row.name.replace('_', '-')}`" if row.flag else "")
-            cells = (name, row.kind, unit, f"`{shown}`" if shown else "", row.allowed, row.help)
-            parts.append(f"| {' | '.join(cells)} |\n".replace("  ", " "))
-    return "".join(parts)
-
-
-_PREFACE = """\
-# Settings
-
-<!-- Made from src/ipcchat/settings.py: python -m ipcchat.settings > docs/settings.md -->
-
-Each setting can be given in several places; the first that has it decides: a flag of its own, where
-the table shows one; `--set name=value`; the environment, such as `IPCCHAT_LOG_LEVEL`; a file in
-TOML; the default. The file is the one named by `--config`, alone; without that, the user's
-`~/.config/ipcchat/server.toml` or `client.toml` (`$XDG_CONFIG_HOME`), and for what it leaves out,
-the file of the same name in `/etc/ipcchat`. Nothing is read from the current directory.
-
-An unknown name in a file or in the environment is a warning; an unknown name in `--set` and a bad
-value anywhere end the program with exit code 78. A size is a number of bytes, or has a unit:
-`64KiB`, `1M` (1024 × 1024), `2MB` (2,000,000). A duration is a number of seconds, or has a unit:
-`500ms`, `45s`, `10m`, `1h`, `2d`. A list is a list in TOML, and separated by commas elsewhere.
-"""
-
-if __name__ == "__main__":
-    print(document(), end="")

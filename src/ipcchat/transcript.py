@@ -85,7 +85,7 @@ def as_text(entry: Entry, time_format: str = "%H:%M") -> str:
 
 
 def _said(entry: Entry, body: str) -> str:
-    nick = _line(entry.nick)
+    nick = _line(entry.nick) or "the server"
     match entry.kind, entry.style, body:
         case "message", "me", _:
             return f"* {nick} {body}"

@@ -110,3 +110,15 @@ async def test_ipv6_works_where_the_machine_has_it() -> None:
             assert (await ann.say(1, "hi")).seq == 2
     finally:
         await server.close()
+
+
+@pytest.mark.asyncio
+async def test_small_writes_are_not_held_back() -> None:
+    async with serve() as server, RawClient.login(server.addresses[0], "ann") as ann:
+        sockets = [ann.writer.get_extra_info("socket")]
+        for session in server._hub.sessions.values():
+            assert session.connection.transport is not None
+            sockets.append(session.connection.transport.get_extra_info("socket"))
+        assert len(sockets) == 2
+        for sock in sockets:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from ipcchat.cli import run, send, tail
 from ipcchat.client.address import Address, parse_address
 from ipcchat.client.profile import Profile, open_profile
+from ipcchat.configuration import add_flags
 from ipcchat.errors import UsageError
-from ipcchat.settings import ClientSettings, add_flags
+from ipcchat.settings import ClientSettings
 from ipcchat.text import check_room
 
 __all__ = ["main"]

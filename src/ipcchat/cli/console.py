@@ -8,9 +8,10 @@ from collections.abc import Callable
 from ipcchat.cli import run
 from ipcchat.client.link import Credentials
 from ipcchat.client.session import Session
+from ipcchat.configuration import load
 from ipcchat.errors import ConnectionLost
 from ipcchat.server.server import Server
-from ipcchat.settings import ClientSettings, ServerSettings, load
+from ipcchat.settings import ClientSettings, ServerSettings
 from ipcchat.tui.app import run as run_screen
 
 __all__ = ["console"]

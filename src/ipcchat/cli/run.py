@@ -18,8 +18,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ipcchat import __version__, paths, settings
-from ipcchat.errors import EXIT_OK, EXIT_RUNTIME, IpcchatError
+from ipcchat import __version__, configuration, paths
+from ipcchat.errors import EXIT_OK, EXIT_RUNTIME, FileError, IpcchatError
+from ipcchat.settings import ClientSettings, ServerSettings
 from ipcchat.text import visible
 
 __all__ = [
@@ -31,10 +32,11 @@ __all__ = [
     "report",
     "run",
     "say",
+    "show",
 ]
 
 T = TypeVar("T")
-S = TypeVar("S", settings.ServerSettings, settings.ClientSettings)
+S = TypeVar("S", ServerSettings, ClientSettings)
 
 EXIT_SIGINT = 128 + signal.SIGINT
 
@@ -42,10 +44,11 @@ EXIT_SIGINT = 128 + signal.SIGINT
 class Parser(argparse.ArgumentParser):
     """A parser whose help starts with examples, and which never guesses a shortened flag."""
 
-    def __init__(self, program: str, about: str, examples: str) -> None:
-        super().__init__(prog=program, description=about, allow_abbrev=False)
+    def __init__(self, prog: str, about: str, examples: str, **more: Any) -> None:
+        """`more`: what argparse itself hands to the parser of a subcommand."""
+        super().__init__(prog=prog, description=about, allow_abbrev=False, **more)
         self._examples = examples
-        version = f"{program.split()[0]} {__version__}"
+        version = f"{prog.split()[0]} {__version__}"
         self.add_argument(
             "--version", action="version", version=version, help="show the version and exit"
         )
@@ -56,15 +59,34 @@ class Parser(argparse.ArgumentParser):
 
 
 def say(program: str, text: str) -> None:
-    """A line for people, to standard error."""
-    print(f"{program}: {visible(text)}", file=sys.stderr)
+    """A line for people, to standard error; to nowhere, where that is closed."""
+    if sys.stderr is not None:  # else print would take standard output
+        print(f"{program}: {visible(text)}", file=sys.stderr)
 
 
 def report(program: str, error: IpcchatError) -> None:
     """One line, and the hint below it, to standard error."""
     say(program, error.text)
-    if error.hint:
+    if error.hint and sys.stderr is not None:
         print(f"  {visible(error.hint)}", file=sys.stderr)
+
+
+def show(text: str = "") -> None:
+    """Data, to standard output, at once; whatever was written before, too.
+
+    Raises BrokenPipeError where nobody reads, FileError.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        _drop_output()
+        if isinstance(error, BrokenPipeError):
+            raise
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"cannot write the output: {reason}") from None
 
 
 def on_terminal() -> bool:
@@ -80,7 +102,7 @@ def read_settings(
 
     Raises SettingError.
     """
-    found, warnings = settings.load(
+    found, warnings = configuration.load(
         table, flags=vars(options), sets=options.set, config=options.config
     )
     for warning in [] if quiet else warnings:
@@ -103,23 +125,18 @@ def run(main: Coroutine[Any, Any, T], *, fast: bool = False) -> T:
 def command(program: str, work: Callable[[], int]) -> int:
     """Runs a command; whatever it raises becomes an exit code and at most two lines."""
     try:
-        code = work()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        code = _ended(work)
+        show()
         return code
-    except SystemExit as end:  # argparse's: help, version, a wrong argument
-        return _ended(end)
     except BaseException as caught:
         return _failed(program, caught)
 
 
-def _ended(end: SystemExit) -> int:
+def _ended(work: Callable[[], int]) -> int:
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        _nobody_reads()
-    return end.code if isinstance(end.code, int) else EXIT_OK
+        return work()
+    except SystemExit as end:  # argparse's: help, version, a wrong argument
+        return end.code if isinstance(end.code, int) else EXIT_OK
 
 
 def _failed(program: str, caught: BaseException) -> int:
@@ -132,14 +149,14 @@ def _failed(program: str, caught: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
         return EXIT_SIGINT
     if isinstance(error, BrokenPipeError):
-        _nobody_reads()
+        _drop_output()
         return EXIT_OK
     report(program, IpcchatError(f"this should not happen: {error!r}", _kept(program, caught)))
     return EXIT_RUNTIME
 
 
-def _nobody_reads() -> None:
-    """Keeps the interpreter from writing to the closed pipe once more at its end."""
+def _drop_output() -> None:
+    """Keeps the interpreter from writing once more at its end what can't be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from ipcchat.cli import run
 from ipcchat.cli.streams import read_chunks
 from ipcchat.client.chat import connect
+from ipcchat.configuration import add_flags
 from ipcchat.errors import ConnectionLost, IpcchatError, Unreachable, UsageError
-from ipcchat.settings import ClientSettings, add_flags
+from ipcchat.settings import ClientSettings
 from ipcchat.text import check_room, split_text
 
 __all__ = ["send"]

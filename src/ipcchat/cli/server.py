@@ -1,6 +1,5 @@
 """`ipcchat-server`: hosts the chat; `status` asks one that runs."""
 
-import argparse
 import asyncio
 import contextlib
 import signal
@@ -10,8 +9,9 @@ from datetime import UTC, datetime
 
 from ipcchat.cli import run, status
 from ipcchat.cli.streams import Writer
+from ipcchat.configuration import add_flags
 from ipcchat.server.server import Server
-from ipcchat.settings import ServerSettings, add_flags
+from ipcchat.settings import ServerSettings
 from ipcchat.text import visible
 from ipcchat.wire.messages import LogLine
 
@@ -24,11 +24,11 @@ _EXAMPLES = """\
 """
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> run.Parser:
     made = run.Parser(PROGRAM, "Hosts a group chat for terminals.", _EXAMPLES)
     add_flags(made, ServerSettings)
     commands = made.add_subparsers(
-        dest="command", metavar="COMMAND", title="commands", parser_class=argparse.ArgumentParser
+        dest="command", metavar="COMMAND", title="commands", parser_class=run.Parser
     )
     status.add(commands)
     return made

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from ipcchat import paths
+from ipcchat.cli import run
 from ipcchat.errors import EXIT_RUNTIME, ProtocolError, Unreachable
 from ipcchat.settings import ServerSettings
 from ipcchat.wire import messages
@@ -18,6 +19,10 @@ from ipcchat.wire.protocol import Protocol, Role
 
 __all__ = ["add", "ask", "status"]
 
+_EXAMPLES = """\
+  ipcchat-server status               the server of the usual data directory
+  ipcchat-server status --data ./talk --json | jq .entries
+"""
 _TIMEOUT = 10.0
 """Seconds in which a running server answers."""
 
@@ -25,7 +30,11 @@ _TIMEOUT = 10.0
 def add(commands: Any) -> None:
     """The subcommand's arguments."""
     made: argparse.ArgumentParser = commands.add_parser(
-        "status", help="how the running server is; exit code 0 when it is ready"
+        "status",
+        help="how the running server is; exit code 0 when it is ready",
+        about="Asks the running server how it is. Exit code 0: ready; 1: it can't store at "
+        "present; 69: no server.",
+        examples=_EXAMPLES,
     )
     made.add_argument("--json", action="store_true", help="one JSON object")
     made.add_argument(
@@ -92,16 +101,18 @@ async def status(settings: ServerSettings, *, as_json: bool) -> int:
     answer: messages.StatusOk = await ask(settings, messages.Status(3))
     if as_json:
         names = [name for name in answer.__struct_fields__ if name != "id"]
-        print(json.dumps({name: getattr(answer, name) for name in names}))
+        run.show(json.dumps({name: getattr(answer, name) for name in names}) + "\n")
     else:
         since = datetime.fromtimestamp(answer.since / 1000).astimezone()
-        print(f"state      {'ready' if answer.ready else 'not ready: ' + answer.text}")
-        print(f"version    {answer.version}")
-        print(f"since      {since:%Y-%m-%d %H:%M:%S}")
-        print(f"listening  {', '.join(answer.listening)}")
-        print(f"data       {answer.data}")
-        print(f"sessions   {answer.sessions}")
-        print(f"accounts   {answer.accounts}")
-        print(f"rooms      {answer.rooms}")
-        print(f"entries    {answer.entries:,}")
+        run.show(
+            f"state      {'ready' if answer.ready else 'not ready: ' + answer.text}\n"
+            f"version    {answer.version}\n"
+            f"since      {since:%Y-%m-%d %H:%M:%S}\n"
+            f"listening  {', '.join(answer.listening)}\n"
+            f"data       {answer.data}\n"
+            f"sessions   {answer.sessions}\n"
+            f"accounts   {answer.accounts}\n"
+            f"rooms      {answer.rooms}\n"
+            f"entries    {answer.entries:,}\n"
+        )
     return 0 if answer.ready else EXIT_RUNTIME

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from ipcchat.cli import run
 from ipcchat.cli.streams import Writer
 from ipcchat.client.chat import connect
-from ipcchat.settings import ClientSettings, add_flags
+from ipcchat.configuration import add_flags
+from ipcchat.errors import FileError
+from ipcchat.settings import ClientSettings
 from ipcchat.text import check_room
 from ipcchat.transcript import as_json, as_text
 
@@ -51,6 +53,8 @@ def tail(program: str, arguments: Sequence[str]) -> int:
 
 
 async def _tail(settings: ClientSettings, room: str, options: argparse.Namespace) -> int:
+    if sys.stdout is None:
+        raise FileError("cannot write the output: it is closed")
     writer = Writer(1, "utf-8" if options.json else sys.stdout.encoding)
     try:
         async with asyncio.TaskGroup() as group:

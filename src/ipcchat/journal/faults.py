@@ -77,9 +77,12 @@ def unavailable(code: str) -> JournalUnavailable:
     return JournalUnavailable("the journal's file is locked by another program", _BUSY_HINT, code)
 
 
-def not_opened(path: Path, error: sqlite3.Error) -> JournalError:
+def not_opened(path: Path, error: Exception) -> JournalError:
     """The error for a file that could not be opened, read or begun."""
-    if is_damage(error):
+    if isinstance(error, OSError):
+        reason = (error.strerror or str(error)).lower()
+        return JournalUnwritable(f"cannot write to {path}: {reason}", _ELSEWHERE)
+    if is_damage(error) or isinstance(error, ValueError):  # a row that can't be one
         return damaged(path, str(error))
     code = open_outcome(error, path.parent)
     if code:

@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 
 from ipcchat import entries
 from ipcchat.entries import Entry
-from ipcchat.errors import JournalDamaged, JournalError
+from ipcchat.errors import JournalError
 from ipcchat.journal.faults import damaged, is_damage
 from ipcchat.journal.schema import SEQ_BITS, connect_to_read, pack
 
 __all__ = ["Reader"]
 
 T = TypeVar("T")
+_GENERIC = sqlite3.SQLITE_ERROR
 
 # The window adds up the texts, so that a page ends where its bytes end; its first row counts 0.
 _PAGE = f"""
@@ -44,6 +45,7 @@ class Reader:
         self._pool = ThreadPoolExecutor(threads, "journal-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._closed = False
 
     def _connection(self) -> sqlite3.Connection:
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
@@ -56,12 +58,16 @@ class Reader:
         """Runs `work` with a connection on a reader's thread. Raises JournalError."""
 
         def job() -> T:
+            if self._closed:
+                raise RuntimeError
             return work(self._connection())
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, job)
         except sqlite3.Error as error:
-            if is_damage(error):
+            # The statements are sound, so it is a row that can't be decoded.
+            odd = getattr(error, "sqlite_errorcode", _GENERIC) == _GENERIC
+            if odd or is_damage(error):
                 raise damaged(self._path, str(error)) from None
             raise JournalError(f"the journal could not be read: {error}") from None
         except RuntimeError:
@@ -79,7 +85,10 @@ class Reader:
         def work(db: sqlite3.Connection) -> str:
             return str(db.execute(sql, bounds).fetchone()[0])
 
-        found = entries.from_rows(room, await self.run(work))
+        try:
+            found = entries.from_rows(room, await self.run(work))
+        except ValueError as error:
+            raise damaged(self._path, str(error)) from None
         return found[::-1] if backwards else found
 
     async def mark(self, room: int, seq: int) -> str | None:
@@ -94,23 +103,21 @@ class Reader:
         return await self.run(work)
 
     async def check(self) -> str:
-        """`quick_check` on a reader's thread: empty when the file is sound."""
+        """`quick_check` on a reader's thread: empty when the file is sound. Raises JournalError."""
 
         def work(db: sqlite3.Connection) -> str:
             found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
             return "" if found == ["ok"] else "; ".join(found)
 
-        try:
-            return await self.run(work)
-        except JournalDamaged as error:
-            return str(error)
+        return await self.run(work)
 
     def close(self) -> None:
         """Interrupts what still reads, and joins the threads."""
+        self._closed = True  # what waits for a thread fails, rather than being cancelled
         for db in self._opened:
             with contextlib.suppress(sqlite3.Error):
                 db.interrupt()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True)
         for db in self._opened:
             db.close()
         self._opened.clear()

@@ -5,6 +5,7 @@ leaves this package. `fact` holds what the entry does not show but a rebuild nee
 name and the credential, a line each.
 """
 
+import contextlib
 import os
 import secrets
 import sqlite3
@@ -70,24 +71,30 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_version_1]
 VERSION = len(MIGRATIONS)
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Brings a file to the present version, one transaction a step.
-
-    Raises JournalError for a file made by a newer version, or by another program.
-    """
+def _version(db: sqlite3.Connection) -> int:
+    """The file's version. Raises JournalError for a newer one, or another program's file."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
+    (_, _, path) = db.execute("PRAGMA database_list").fetchone()
     (application,) = db.execute("PRAGMA application_id").fetchone()
     used = db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,)
     if used and application != _APPLICATION:
         raise JournalError(
-            "the file is a database of another program", "choose another data directory: --data DIR"
+            f"{path} is a database of another program", "choose another data directory: --data DIR"
         )
     if version > VERSION:
         raise JournalError(
             f"the journal was made by a newer version of ipcchat (format {version})",
             f"this one knows formats up to {VERSION}: upgrade ipcchat",
         )
-    for number in range(version, VERSION):
+    return int(version)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Brings a file to the present version, one transaction a step.
+
+    Raises JournalError for a file made by a newer version, or by another program.
+    """
+    for number in range(_version(db), VERSION):
         db.execute("BEGIN IMMEDIATE")
         try:
             MIGRATIONS[number](db)
@@ -113,9 +120,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
     It never waits for a lock. Raises sqlite3.Error, OSError, JournalError.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # A file that is there is not opened here: closing it would drop this process's locks on it,
+    # those of the readers' connections too, and another program could then remove the WAL.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     try:
+        _version(db)  # before anything is changed
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")

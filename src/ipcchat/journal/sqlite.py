@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ipcchat.entries import Entry
-from ipcchat.errors import JournalError
+from ipcchat.errors import JournalDamaged, JournalError
 from ipcchat.journal import tables
 from ipcchat.journal.apply import Decision, StoreFailure, decide, isolate
 from ipcchat.journal.drafts import Draft, Outcome
@@ -75,7 +75,7 @@ class SqliteJournal:
         self._lock = Lock(folder)
         try:
             unclean = self._open()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             self._lock.release()
             raise not_opened(self.path, error) from None
         except BaseException:
@@ -94,6 +94,8 @@ class SqliteJournal:
         self._closed = False
         self._helper = ThreadPoolExecutor(1, "journal-commit")
         self.reader = Reader(self.path)
+        self._sound = not unclean
+        """Whether the next start needs no check."""
         self._check = self._loop.create_task(self._quick_check()) if unclean else None
 
     def _open(self) -> bool:
@@ -290,9 +292,16 @@ class SqliteJournal:
 
     async def _quick_check(self) -> None:
         """After an unclean stop; what it finds ends all writing."""
-        found = await self.reader.check()
-        if found:
-            self._break(damaged(self.path, found))
+        try:
+            found = await self.reader.check()
+        except JournalDamaged as error:
+            self._break(error)
+        except JournalError as error:
+            self._report(f"the journal could not be checked: {error}")
+        else:
+            self._sound = not found
+            if found:
+                self._break(damaged(self.path, found))
 
     # --- reading ----------------------------------------------------------------------
 
@@ -329,8 +338,7 @@ class SqliteJournal:
         self._feed.end()
         if self._check is not None:
             self._check.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._check
+            await asyncio.wait([self._check])
         await self._loop.run_in_executor(self._helper, self._finish)
         self._helper.shutdown()
         self.reader.close()
@@ -338,7 +346,7 @@ class SqliteJournal:
 
     def _finish(self) -> None:
         with contextlib.suppress(sqlite3.Error):
-            if self._broken is None:
+            if self._broken is None and self._sound:
                 tables.set_meta(self._db, "clean", 1)
         with contextlib.suppress(sqlite3.Error):
             self._db.close()

@@ -199,6 +199,10 @@ class Listener:
                 if connection is None:
                     sock.close()
                     continue
+                if sock.family != socket.AF_UNIX:
+                    # A reply and the entry behind it are two small writes: without this the second
+                    # waits for the peer's delayed acknowledgement, 40 ms.
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 await loop.connect_accepted_socket(partial(_same, connection), sock)
             except OSError:
                 sock.close()

@@ -4,9 +4,9 @@ An action raises IpcchatError for what can't be done; the screen shows it as one
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ipcchat import commands, transcript
 from ipcchat.client.model import RoomView
@@ -106,7 +106,6 @@ async def _nick(screen: "ChatScreen", call: Invocation) -> None:
 
 async def _me(screen: "ChatScreen", call: Invocation) -> None:
     screen.session.submit(_room(screen).number, call.arguments[0], "me")
-    screen.to_tail()
 
 
 async def _save(screen: "ChatScreen", call: Invocation) -> None:
@@ -164,7 +163,7 @@ async def _operate(screen: "ChatScreen", call: Invocation) -> None:
     await screen.operator.do(screen, call.command.name)
 
 
-Action = Callable[["ChatScreen", Invocation], Awaitable[None]]
+Action = Callable[["ChatScreen", Invocation], Coroutine[Any, Any, None]]
 ACTIONS: dict[str, Action] = {
     "help": _help,
     "keys": _keys,

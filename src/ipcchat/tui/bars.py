@@ -1,11 +1,12 @@
 """The topic line, the status line, the lists at the sides: small rows made of the model."""
 
 from ipcchat.client.model import Model, RoomView
-from ipcchat.tui.cells import Cells, Row, cells, row
+from ipcchat.tui.cells import Cells, Row, cells, columns, row
 from ipcchat.tui.clock import now
 from ipcchat.tui.colours import nick_style
+from ipcchat.tui.wrap import wrap
 
-__all__ = ["members", "rooms", "status", "topic"]
+__all__ = ["members", "question", "rooms", "status", "topic"]
 
 
 def _clip(parts: Cells, width: int) -> Cells:
@@ -55,7 +56,14 @@ def status(model: Model, width: int, more: int, extra: str = "") -> Row:
         words.append("H: " + " ".join(hot))
     if extra:
         words.append(extra)
+    if columns("  ".join(words)) >= width:
+        words[1] = model.nick  # what follows is worth more than the server's address
     return _bar(" " + "  ".join(words), width, style)
+
+
+def question(text: str, width: int) -> list[Row]:
+    """A question, whole: its keys stand at its end."""
+    return [_bar(line, width, "class:question") for line in wrap(text, width)]
 
 
 def _activity(number: int, room: RoomView) -> str:

@@ -88,8 +88,10 @@ class Editor:
         current = self._model.current
         if current == self._room:
             return
-        self._drafts[self._room] = self.buffer.document
-        self._room = current
+        before, self._room = self._room, current
+        if not before and not self._drafts.get(current, Document()).text:
+            return  # the first room comes while one types: that stays
+        self._drafts[before] = self.buffer.document
         document = self._drafts.pop(current, Document())
         self.buffer.set_document(document, bypass_readonly=True)
         self._end_completion()

@@ -16,8 +16,12 @@ class RowsPane(Container):
     """`rows(width, height)` gives at most `height` rows, each no wider than `width`."""
 
     def __init__(
-        self, rows: Callable[[int, int], list[Row]], width: int | None = None, height: int = 0
+        self,
+        rows: Callable[[int, int], list[Row]],
+        width: int | None = None,
+        height: int | Callable[[int], int] = 0,
     ) -> None:
+        """`height`: of so many rows, or as many as that says for a width; 0: what is left."""
         self._lay = rows
         self._width = width
         self._height = height
@@ -29,7 +33,8 @@ class RowsPane(Container):
         return Dimension() if self._width is None else Dimension.exact(self._width)
 
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:
-        return Dimension.exact(self._height) if self._height else Dimension(min=1, weight=1)
+        height = self._height(width) if callable(self._height) else self._height
+        return Dimension.exact(height) if height else Dimension(min=1, weight=1)
 
     def write_to_screen(
         self,

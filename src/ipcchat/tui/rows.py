@@ -2,7 +2,7 @@
 
     09:02      ann │ anyone got port 5555 free?
     ──────────────────── Fri 20 Nov 2026 ────────────────────
-    - - - - - - - - - - - - new (3) - - - - - - - - - - - - -
+    - - - - - - - - - - - - -  new  - - - - - - - - - - - - -
     09:04      bob │ @you yes
 
 Rows are made once for a width and kept in a bounded cache; what is not on the screen has none.
@@ -25,6 +25,8 @@ _CACHE = 4096
 """Lines whose rows are kept."""
 _NICK = 10
 """Columns of a nick, where there is room."""
+_TEXT = 11
+"""Columns that the text has at least, beside time and nick."""
 _SEPARATOR = " │ "
 
 
@@ -33,12 +35,18 @@ class Layout:
     """What rows depend on besides their line."""
 
     width: int
-    time_format: str
+    stamp: int
+    """Columns of the time."""
 
     @property
     def nick(self) -> int:
         """Columns of the nick."""
         return _NICK if self.width >= 60 else max(4, self.width // 6)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether time, nick and separator would leave the text too few columns."""
+        return self.width < self.stamp + 1 + self.nick + len(_SEPARATOR) + _TEXT
 
 
 class RowMaker:
@@ -47,13 +55,13 @@ class RowMaker:
     def __init__(self, model: Model, time_format: str) -> None:
         self._model = model
         self._time_format = time_format
-        self._layout = Layout(80, time_format)
+        self._layout = Layout(80, columns(local(0).strftime(time_format)))
         self._cache: OrderedDict[tuple[object, ...], list[Row]] = OrderedDict()
 
     def resize(self, width: int) -> None:
         """Rows are made for another width from now on."""
         if width != self._layout.width:
-            self._layout = Layout(max(1, width), self._time_format)
+            self._layout = Layout(max(1, width), self._layout.stamp)
             self._cache.clear()
 
     def rows(self, room: RoomView, index: int) -> list[Row]:
@@ -90,11 +98,13 @@ class RowMaker:
             made.append(_rule(local(line.time), width))
         if new:
             made.append(_marker(width))
-        if isinstance(line, Notice):
-            style = f"class:{'notice' if line.level == 'info' else line.level}"
-            head = self._head(line.time, "--" if line.level != "help" else "", style)
-            return made + self._body(head, line.text, style)
-        return made + self._entry(line)
+        return made + (self.notice(line) if isinstance(line, Notice) else self._entry(line))
+
+    def notice(self, line: Notice) -> list[Row]:
+        """The rows of a local line alone."""
+        style = f"class:{'notice' if line.level == 'info' else line.level}"
+        head = self._head(line.time, "--" if line.level != "help" else "", style)
+        return self._body(head, line.text, style)
 
     def _entry(self, entry: Entry) -> list[Row]:
         own = entry.by == self._model.account
@@ -128,18 +138,18 @@ class RowMaker:
         return made
 
     def _head(self, time: int | None, nick: str, style: str) -> Cells:
-        """Time, nick at the right of its columns, separator; left out where it is too narrow."""
+        """Time, nick at the right of its columns, separator; the nick alone where it is narrow."""
         layout = self._layout
-        if layout.width < 24:
-            return cells(f"{nick}: " if nick else "", style)
+        shown = cells(nick, style)
+        room = layout.width // 2 - 2 if layout.narrow else layout.nick
+        while shown and sum(part.width for part in shown) > room:
+            shown.pop()
+        if layout.narrow:
+            return shown + cells(": ", style) if shown else []
         stamp = ""
         if time is not None:
-            stamp = local(time).strftime(layout.time_format)
-        blank = columns(local(0).strftime(layout.time_format))
-        made = cells(stamp + " " * (blank - columns(stamp)) + " ", "class:time")
-        shown = cells(nick, style)
-        while sum(part.width for part in shown) > layout.nick:
-            shown.pop()
+            stamp = local(time).strftime(self._time_format)
+        made = cells(stamp + " " * (layout.stamp - columns(stamp)) + " ", "class:time")
         made += cells(" " * (layout.nick - sum(part.width for part in shown)), "")
         return made + shown + cells(_SEPARATOR, "class:rule")
 
@@ -148,7 +158,7 @@ class RowMaker:
         first, *others = wrap(text, self._layout.width - indent)
         made = [row(head + cells(first, style))]
         rule: Cells = []
-        if indent > len(_SEPARATOR) and others and self._layout.width >= 24:
+        if others and not self._layout.narrow:
             rule = cells(" " * (indent - len(_SEPARATOR)), "") + cells(_SEPARATOR, "class:rule")
         indent_cells = rule or cells(" " * indent, "")
         made += [row(indent_cells + cells(other, style)) for other in others]

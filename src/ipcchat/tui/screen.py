@@ -9,12 +9,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from prompt_toolkit.application import Application
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, VSplit
 from prompt_toolkit.output import Output
 
-from ipcchat.client.model import Pending, RoomView
+from ipcchat.client.model import Notice, Pending, RoomView, now_ms
 from ipcchat.client.room import Level
 from ipcchat.client.session import Session
 from ipcchat.commands import Role, Say, parse
@@ -24,7 +25,7 @@ from ipcchat.settings import ClientSettings
 from ipcchat.text import MAX_LINES
 from ipcchat.tui import bars, colours
 from ipcchat.tui.actions import ACTIONS
-from ipcchat.tui.cells import Row, cells, row
+from ipcchat.tui.cells import Row
 from ipcchat.tui.clock import now
 from ipcchat.tui.editor import Editor
 from ipcchat.tui.keys import bindings
@@ -64,7 +65,7 @@ class ChatScreen:
         self.settings = settings
         self.operator = operator
         self.question: Question | None = None
-        self.editor: Editor = Editor(self.model, self._typed)
+        self.editor: Editor = Editor(self.model, self._watch_focus)
         self._maker = RowMaker(self.model, settings.time_format)
         self.scrollback: Scrollback = Scrollback(self.model, self._maker, self._older)
         self._greeting = greeting
@@ -73,7 +74,6 @@ class ChatScreen:
         self._group: asyncio.TaskGroup | None = None
         self._frame: asyncio.TimerHandle | None = None
         self._clock: asyncio.TimerHandle | None = None
-        self._size = (80, 24)
         self.app: Application[None] = Application(
             layout=Layout(self._layout()),
             key_bindings=bindings(self),
@@ -85,8 +85,7 @@ class ChatScreen:
             input=input,
             output=output,
         )
-        self.app.timeoutlen = 0.5  # Esc, then a key, is Alt+key
-        self.app.ttimeoutlen = 0.05
+        self.app.timeoutlen, self.app.ttimeoutlen = 0.5, 0.05  # Esc, then a key, is Alt+key
 
     # --- layout -----------------------------------------------------------------------
 
@@ -109,7 +108,7 @@ class ChatScreen:
             middle = [
                 HSplit(
                     [
-                        ConditionalContainer(desk, Condition(lambda: self._columns()[1] >= 20)),
+                        ConditionalContainer(desk, Condition(lambda: self._size().rows >= 20)),
                         VSplit(middle),
                     ]
                 )
@@ -122,20 +121,20 @@ class ChatScreen:
                 VSplit(middle),
                 bar(self._status),
                 ConditionalContainer(
-                    bar(self._asked), Condition(lambda: self.question is not None)
+                    RowsPane(self._asked, height=lambda width: len(self._asked(width))),
+                    Condition(lambda: self.question is not None),
                 ),
                 window,
                 self.editor.search,
             ]
         )
 
-    def _columns(self) -> tuple[int, int]:
-        size = self.app.output.get_size()
-        return size.columns, size.rows
+    def _size(self) -> Size:
+        return self.app.output.get_size()
 
     def _shows(self, name: str) -> bool:
         limit = self.settings.pane_left if name == "rooms" else self.settings.pane_right
-        return self._panes[name] and self._columns()[0] >= limit
+        return self._panes[name] and self._size().columns >= limit
 
     def _status(self, width: int, height: int) -> list[Row]:
         extra = self.editor.hint
@@ -145,9 +144,8 @@ class ChatScreen:
             extra = f"{len(waits)} not sent: Enter retries, Del discards" if waits else ""
         return [bars.status(self.model, width, self.scrollback.more, extra)]
 
-    def _asked(self, width: int, height: int) -> list[Row]:
-        text = self.question.text if self.question is not None else ""
-        return [row(cells(text[:width].ljust(width), "class:question"))]
+    def _asked(self, width: int, height: int = 0) -> list[Row]:
+        return bars.question(self.question.text if self.question is not None else "", width)
 
     # --- drawing ----------------------------------------------------------------------
 
@@ -174,9 +172,6 @@ class ChatScreen:
     def redraw(self) -> None:
         """Draws everything anew."""
         self.app.renderer.clear()
-
-    def _typed(self) -> None:
-        self._watch_focus()
 
     def _watch_focus(self) -> None:
         room = self.model.rooms.get(self.model.current)
@@ -248,8 +243,11 @@ class ChatScreen:
         return self.app.layout.is_searching
 
     def show(self, text: str, level: Level = "info") -> None:
-        """A local line in the current room."""
-        self.model.note(0, text, level)
+        """A local line in the current room, or where that would be."""
+        if self.model.current in self.model.rooms:
+            self.model.note(0, text, level)
+        else:
+            self.scrollback.loose.append(Notice(now_ms(), text, level))
         self.changed()
 
     def show_error(self, error: IpcchatError) -> None:
@@ -285,22 +283,20 @@ class ChatScreen:
 
     def submit(self, line: str) -> None:
         """A line as if typed: something said, or a command."""
+        self.to_tail()  # what is said, and what a command answers, shows at the end
         try:
             asked = parse(line, self.role)
             if isinstance(asked, Say):
                 if not self.model.rooms and self.model.state != "online":
                     raise UsageError("not connected yet", "the line is kept: Enter sends it")
                 self.session.submit(self.model.current, asked.text)
-                self.to_tail()
                 return
         except IpcchatError as error:
             if not line.startswith("/") or line.startswith("//"):
                 self.editor.restore(line)
             self.show_error(error)
-            if not self.model.rooms:
-                self.ask(Question(f"{error}", {}))
             return
-        self.spawn(_done(ACTIONS[asked.command.name](self, asked)))
+        self.spawn(ACTIONS[asked.command.name](self, asked))
 
     def paste(self, data: str) -> None:
         """A paste stays one message; a long one asks first."""
@@ -387,6 +383,7 @@ class ChatScreen:
             if isinstance(line, Entry) and line.seq <= room.read_seq:
                 self.scrollback.to_index(min(index + 1, len(room.lines) - 1))
                 return
+        self.scrollback.to_top()  # it is not loaded yet, or the oldest one
 
     def _older(self, room: RoomView) -> None:
         """The oldest line shows: what is before it is fetched, once at a time."""
@@ -401,7 +398,3 @@ class ChatScreen:
             await self.session.fetch_older(room.number)
         finally:
             self._fetching.discard(room.number)
-
-
-async def _done(job: Any) -> None:
-    await job

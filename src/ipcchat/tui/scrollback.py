@@ -5,15 +5,20 @@ do. It is never a line's index and never a height, so older history can be put b
 new ones after them, and the window be resized, without the view moving. Only what shows has rows.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipcchat.client.model import Model, RoomView
+from ipcchat.client.model import Model, Notice, RoomView
 from ipcchat.tui.cells import Row
 from ipcchat.tui.pane import RowsPane
 from ipcchat.tui.rows import RowMaker
 
 __all__ = ["Anchor", "Scrollback"]
+
+
+_LOOSE = 50
+"""Local lines that are kept while there is no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Scrollback(RowsPane):
         self._older = older
         self._anchors: dict[int, Anchor] = {}
         self._cleared: set[int] = set()
+        self.loose: deque[Notice] = deque(maxlen=_LOOSE)
+        """Local lines that show while one is in no room."""
         self.height = 1
         """Rows of the last drawing."""
 
@@ -163,10 +170,12 @@ class Scrollback(RowsPane):
         self.height = max(1, height)
         self._maker.resize(width)
         room = self._room()
-        if room is None:
-            return []
-        anchor = self.anchor(room)
         upwards: list[Row] = []
+        if room is None:
+            upwards = [part for line in self.loose for part in self._maker.notice(line)][::-1]
+            return [{}] * (height - len(upwards)) + upwards[:height][::-1]
+        self.loose.clear()
+        anchor = self.anchor(room)
         if anchor is None:
             self._anchors.pop(room.number, None)
             for pending in reversed(room.pending):
@@ -181,7 +190,7 @@ class Scrollback(RowsPane):
         while len(upwards) < height and index >= 0:
             upwards += reversed(self._maker.rows(room, index))
             index -= 1
-        if len(upwards) < height and index < 0 and room.number not in self._cleared:
+        if index < 0 and room.number not in self._cleared:
             self._older(room)
         shown = upwards[:height][::-1]
         return [{}] * (height - len(shown)) + shown

@@ -1,0 +1,191 @@
+"""What a server answers, as typed structs: the type is `ok` or `error`, the `id` the request's."""
+
+from typing import TypeAlias
+
+from msgspec import Struct, field
+
+from ipcchat.entries import Entry
+from ipcchat.wire.fields import Int, Tagged
+
+__all__ = [
+    "Done",
+    "Error",
+    "FollowOk",
+    "HelloOk",
+    "HistoryOk",
+    "LoginOk",
+    "Member",
+    "MembersOk",
+    "Ok",
+    "Reply",
+    "Room",
+    "RoomsOk",
+    "SessionInfo",
+    "SessionsOk",
+    "StatusOk",
+]
+
+
+class Ok(Tagged, tag="ok"):
+    """A reply that says no more than yes: to `ping`, `read`, `unfollow`, `log` and their like."""
+
+    id: Int
+
+
+class Done(Tagged, tag="ok"):
+    """The outcome of a draft: where it is. A change without an entry has no `seq`."""
+
+    id: Int
+    room: Int = 0
+    seq: Int = 0
+    time: Int = 0
+
+
+class HelloOk(Tagged, tag="ok"):
+    """What the server is: the version it chose, its history's identity, its limits."""
+
+    id: Int
+    version: Int
+    epoch: str
+    nonce: str
+    methods: list[str]
+    features: list[str] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
+
+
+class LoginOk(Tagged, tag="ok"):
+    """Who one is now."""
+
+    id: Int
+    account: Int
+    nick: str
+    role: str = "member"
+    """`member` or `operator`."""
+
+
+class FollowOk(Tagged, tag="ok", rename={"from_": "from"}):
+    """Where the subscription starts: entries after `from_` come, up to `head` and beyond.
+
+    `first` is the oldest entry there is.
+    """
+
+    id: Int
+    from_: Int
+    head: Int
+    first: Int
+
+
+class HistoryOk(Tagged, tag="ok"):
+    """Entries in ascending order; `more`: there are others beyond them in the asked direction."""
+
+    id: Int
+    entries: list[Entry]
+    first: Int
+    head: Int
+    more: bool = False
+
+
+class Room(Struct, omit_defaults=True, gc=False):
+    """A room as a list shows it."""
+
+    room: Int
+    name: str
+    head: Int = 0
+    members: Int = 0
+    topic: str = ""
+    joined: bool = False
+    """Whether the asking account is a member."""
+    read: Int = 0
+    """The asking account's read marker."""
+
+
+class RoomsOk(Tagged, tag="ok"):
+    """`next` is 0 on the last page."""
+
+    id: Int
+    items: list[Room]
+    next: Int = 0
+
+
+class Member(Struct, omit_defaults=True, gc=False):
+    """A member as a list shows it; `status` is `online`, `away` or `offline`."""
+
+    account: Int
+    nick: str
+    status: str = "online"
+
+
+class MembersOk(Tagged, tag="ok"):
+    """`next` is 0 on the last page."""
+
+    id: Int
+    items: list[Member]
+    next: Int = 0
+
+
+class StatusOk(Tagged, tag="ok"):
+    """How the server is; `ready` is false while it can't store."""
+
+    id: Int
+    version: str
+    ready: bool
+    since: Int
+    """Milliseconds since 1970 UTC when it started."""
+    epoch: str
+    data: str
+    listening: list[str]
+    sessions: Int = 0
+    accounts: Int = 0
+    rooms: Int = 0
+    entries: Int = 0
+    text: str = ""
+    """Why it is not ready."""
+
+
+class SessionInfo(Struct, omit_defaults=True, gc=False):
+    """A connection as an operator sees it."""
+
+    session: Int
+    account: Int
+    nick: str
+    address: str
+    since: Int
+    """Milliseconds since 1970 UTC."""
+    queue: Int = 0
+    """Bytes that wait to be sent."""
+    device: str = ""
+    role: str = "member"
+    quiet: bool = False
+
+
+class SessionsOk(Tagged, tag="ok"):
+    """`next` is 0 on the last page."""
+
+    id: Int
+    items: list[SessionInfo]
+    next: Int = 0
+
+
+class Error(Tagged, tag="error"):
+    """Why a request was refused; without id: why the connection is about to be closed."""
+
+    code: str
+    text: str = ""
+    id: Int | None = None
+    retry: bool = False
+    wait_ms: Int = 0
+
+
+Reply: TypeAlias = (
+    Ok
+    | Done
+    | HelloOk
+    | LoginOk
+    | FollowOk
+    | HistoryOk
+    | RoomsOk
+    | MembersOk
+    | StatusOk
+    | SessionsOk
+    | Error
+)

@@ -1,0 +1,69 @@
+"""README and the other documents: their tables and examples, against the program."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from ipcchat import __version__, commands, errors, text
+from ipcchat.settings import ServerSettings
+from ipcchat.tui import keys
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+def test_commands_and_keys_are_those_of_the_program() -> None:
+    assert commands.help_table() in README
+    assert keys.help_table() in README
+
+
+def test_every_exit_code_is_explained() -> None:
+    codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    rows = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert rows == codes | {130}  # 128 + SIGINT
+
+
+def test_limits_are_those_of_the_program() -> None:
+    flat = " ".join(README.split())
+    for value, unit in (
+        (text.MAX_CHARS, "characters"),
+        (text.MAX_BYTES, "bytes"),
+        (text.MAX_LINES, "lines"),
+        (text.MAX_NICK, "characters"),
+        (ServerSettings().room_limit, "rooms"),
+        (ServerSettings().max_clients, "connections"),
+    ):
+        assert f"{value:,} {unit}" in flat
+    assert f"the name of a room {text.MAX_ROOM}, a topic {text.MAX_TOPIC}" in flat
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_examples_in_python_are_python() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        ast.parse(block)
+
+
+def test_the_version_is_one() -> None:
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_no_page_has_a_line_that_is_hard_to_read() -> None:
+    for page in PAGES:
+        for line in page.read_text().splitlines():
+            assert len(line) <= 100 or line.startswith(("|", "→", "←")), f"{page.name}: {line}"
+
+
+def test_the_picture_shows_the_screen() -> None:
+    picture = (ROOT / "docs" / "screen.svg").read_text()
+    assert "#lobby" in picture and "ann" in picture

@@ -1,0 +1,151 @@
+"""One table of keys and one of commands: every row is bound, done and explained."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
+from prompt_toolkit.key_binding.key_bindings import Binding
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.output import DummyOutput
+
+from ipcchat.client.address import parse_address
+from ipcchat.client.link import Credentials
+from ipcchat.client.session import Session
+from ipcchat.commands import COMMANDS
+from ipcchat.settings import ClientSettings
+from ipcchat.tui.actions import ACTIONS
+from ipcchat.tui.keys import KEYS, Key, bindings, help_table
+from ipcchat.tui.question import Question
+from ipcchat.tui.screen import ChatScreen
+
+READLINE = ("c-a", "c-e", "c-k", "c-u", "c-w", "c-y", "c-r", "c-b", "c-f", "c-t", "home", "end")
+"""Keys of readline's that are to stay as they are."""
+
+
+@contextmanager
+def screen() -> Iterator[ChatScreen]:
+    """A screen that was not started: no server, no terminal."""
+    settings = ClientSettings(server="127.0.0.1:9")
+    session = Session(parse_address(settings.server), Credentials("ann", "0" * 32), settings)
+    with create_pipe_input() as pipe:
+        yield ChatScreen(session, settings, input=pipe, output=DummyOutput())
+
+
+def pressed(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys as prompt_toolkit reports them: Enter is `c-m`, Tab `c-i`."""
+    same = {"enter": "c-m", "tab": "c-i"}
+    return tuple(same.get(key, key) for key in keys)
+
+
+def bound(binding: Binding) -> tuple[str, ...]:
+    return tuple(key.value if isinstance(key, Keys) else key for key in binding.keys)
+
+
+@pytest.mark.asyncio
+async def test_every_key_is_bound_and_nothing_else() -> None:
+    with screen() as shown:
+        found = [bound(binding) for binding in bindings(shown).bindings]
+    rows = [pressed(keys) for row in KEYS for keys in row.keys]
+    answers: list[tuple[str, ...]] = [("<any>",), ("escape",), ("c-m",), ("c-c",)]
+    pastes: list[tuple[str, ...]] = [("<bracketed-paste>",)] * 2
+    assert sorted(found) == sorted(rows + answers + pastes)
+
+
+def test_no_key_means_two_things() -> None:
+    seen = [(pressed(keys), row.when) for row in KEYS for keys in row.keys]
+    assert len(seen) == len(set(seen))
+
+
+def test_readlines_keys_stay() -> None:
+    taken = {pressed(keys)[0] for row in KEYS for keys in row.keys if len(keys) == 1}
+    assert not taken & set(READLINE)
+
+
+def test_terminals_can_send_every_key() -> None:
+    found = [keys if isinstance(keys, tuple) else (keys,) for keys in ANSI_SEQUENCES.values()]
+    sent = {key.value for keys in found for key in keys}
+    for row in KEYS:
+        for keys in row.keys:
+            for key in pressed(keys):
+                assert len(key) == 1 or key in sent, row
+
+
+@pytest.mark.parametrize("row", KEYS, ids=lambda row: row.shown)
+def test_every_row_explains_itself(row: Key) -> None:
+    assert row.help
+    assert row.shown.count(", ") + 1 == len(row.keys)
+    for keys, shown in zip(row.keys, row.shown.split(", "), strict=True):
+        assert named(keys) == shown
+
+
+def named(keys: tuple[str, ...]) -> str:
+    """A key as people call it."""
+    names = {"pageup": "PgUp", "pagedown": "PgDn", "delete": "Del"}
+    if keys[0] == "escape":
+        return f"Alt+{named(keys[1:])}"
+    key = keys[0]
+    if key.startswith(("c-", "s-")):
+        modifier = {"c": "Ctrl", "s": "Shift"}[key[0]]
+        return f"{modifier}+{named((key[2:],))}"
+    return names.get(key, key.capitalize())
+
+
+def test_the_table_for_readers_has_every_row_once() -> None:
+    lines = help_table().splitlines()
+    assert lines[:2] == ["| key | what it does |", "|---|---|"]
+    numbers = [row for row in KEYS if row.keys[0][-1].isdigit()]
+    assert len(numbers) == 9
+    others = [f"| {row.shown} | {row.help} |" for row in KEYS if row not in numbers]
+    shown = lines[2:]
+    assert len(shown) == len(others) + 1
+    assert [line for line in shown if "Alt+1 … Alt+9" not in line] == others
+    # The numbers stand where they stand among the keys.
+    place = KEYS.index(numbers[0])
+    assert shown[place].startswith("| Alt+1 … Alt+9 | ")
+
+
+def test_every_command_has_an_action_and_no_action_lacks_a_command() -> None:
+    assert sorted(ACTIONS) == sorted(row.name for row in COMMANDS)
+
+
+@pytest.mark.asyncio
+async def test_keys_rest_while_a_question_is_asked() -> None:
+    with screen() as shown:
+        made = bindings(shown)
+        answers: list[str] = []
+        shown.question = Question("well?", {"y": lambda: answers.append("y")})
+        awake = {bound(binding) for binding in made.bindings if binding.filter()}
+        assert awake == {("<any>",), ("escape",), ("c-m",), ("c-c",), ("<bracketed-paste>",)}
+        shown.answer("Y")
+        assert answers == ["y"]
+        awake = {bound(binding) for binding in made.bindings if binding.filter()}
+        assert ("c-m",) in awake
+        assert ("<any>",) not in awake
+
+
+@pytest.mark.asyncio
+async def test_some_keys_wait_for_an_empty_input() -> None:
+    with screen() as shown:
+        made = bindings(shown)
+
+        def awake() -> set[tuple[str, ...]]:
+            return {bound(binding) for binding in made.bindings if binding.filter()}
+
+        assert ("c-d",) in awake()
+        assert ("delete",) not in awake()  # nothing has failed
+        shown.editor.insert("a")
+        assert ("c-d",) not in awake()  # it deletes a character then
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("key", ["y", "n", "\x1b", "\r", "\x03", "q"])
+async def test_any_key_ends_a_question(key: str) -> None:
+    with screen() as shown:
+        done: list[str] = []
+        yes = {"y": lambda: done.append("y")}
+        shown.ask(Question("well?", yes, lambda: done.append("otherwise")))
+        shown.answer(key)
+        assert done == ["y" if key == "y" else "otherwise"]
+        assert shown.question is None
