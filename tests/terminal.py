@@ -47,6 +47,7 @@ class Terminal:
             cwd=str(home),
             timeout=20,
         )
+        self.child.delaybeforesend = None
 
     def resize(self, columns: int, rows: int) -> None:
         """The window's size changes."""

@@ -304,6 +304,9 @@ async def test_a_subscription_that_the_server_ends_is_begun_again(
         assert (await follow(line, 1, 2)).cursor == cursor(1)
         line.send(Unfollowed(1))  # the end that was asked for
         await reader.quiet(line)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.06):
+                await line.next()
         assert await reader.take(2) == [1, 2]
 
 

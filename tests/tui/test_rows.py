@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_toolkit.output.color_depth import ColorDepth
 
 from ipcchat.client.model import Model, Pending, RoomView
 from ipcchat.entries import Entry
-from ipcchat.tui import bars
+from ipcchat.tui import bars, colours
 from ipcchat.tui.cells import Row
 from ipcchat.tui.clock import local
 from ipcchat.tui.colours import PALETTE, nick_style
@@ -142,7 +143,7 @@ def test_time_nick_and_text_have_their_columns() -> None:
     model = build(entry(1, "anyone here?"), entry(2, "yes", nick="日本"))
     assert rows(model, 0)[-1] == "09:02        bob │ anyone here?"
     # a wide letter has two columns, the second of them blank
-    assert rows(model, 1)[-1] == "09:02       日 本  │ yes"
+    assert rows(model, 1)[-1] == "09:02       日本 │ yes"
     assert rows(model, 0, time_format="%H.%M.%S")[-1].startswith("09.02.00 ")
 
 
@@ -245,6 +246,42 @@ def test_a_nick_has_one_colour_in_the_talk_and_in_the_list() -> None:
     listed = bars.members(model, 20, 3)[0]
     column = flat(listed).index("bob")
     assert {listed[column].style} == styles(model, 0, "bob")
+
+
+@pytest.mark.parametrize(
+    ("choice", "environ", "depth"),
+    [
+        ("auto", {}, None),  # the terminal knows
+        ("auto", {"NO_COLOR": "1"}, ColorDepth.MONOCHROME),
+        ("auto", {"NO_COLOR": "1", "COLORTERM": "truecolor"}, ColorDepth.MONOCHROME),
+        ("auto", {"NO_COLOR": ""}, None),
+        ("auto", {"COLORTERM": "truecolor"}, ColorDepth.TRUE_COLOR),
+        ("never", {"COLORTERM": "truecolor"}, ColorDepth.MONOCHROME),
+        ("always", {"NO_COLOR": "1"}, ColorDepth.DEPTH_8_BIT),
+    ],
+)
+def test_how_many_colours(choice: str, environ: dict[str, str], depth: ColorDepth | None) -> None:
+    assert colours.depth(choice, environ) is depth
+
+
+# --- bars ---------------------------------------------------------------------------------
+
+
+def test_a_narrow_status_line_drops_the_server_before_the_place() -> None:
+    model = build(entry(1))
+    model.server = "chat.example.org:5555"
+    model.set_state("online")
+    assert f"ann@{model.server}" in flat(bars.status(model, 80, 7))
+    narrow = flat(bars.status(model, 40, 7))
+    assert model.server not in narrow
+    assert narrow.endswith("ann  1:#lab(0)  -MORE(7)-")
+
+
+def test_a_question_shows_its_keys_in_a_narrow_window() -> None:
+    text = "3 lines not sent: quit all the same?  y yes · n no"
+    laid = bars.question(text, 30)
+    assert " ".join(" ".join(map(flat, laid)).split()) == " ".join(text.split())
+    assert all(set(row) == set(range(30)) for row in laid)
 
 
 # --- what a terminal would obey -----------------------------------------------------------

@@ -8,7 +8,7 @@ from ipcchat.client.operations import Changed, LogLine, SessionInfo
 from ipcchat.client.session import Session
 from ipcchat.errors import IpcchatError
 from ipcchat.text import clean_line
-from ipcchat.tui.cells import Row, cells, row
+from ipcchat.tui.cells import Row, cells, put, row
 from ipcchat.tui.clock import local
 from ipcchat.tui.question import Question
 from ipcchat.tui.wrap import wrap
@@ -82,11 +82,13 @@ class OperatorDesk:
         log = self._lines(width - left - 1, height - 1) if left < width else []
         made = []
         for index in range(height - 1):
-            line = dict(people[index]) if index < len(people) else {}
+            line = row([])
+            if index < len(people):
+                put(line, people[index], 0)
             if left < width:
-                line.update(row(cells("│ ", "class:rule"), left - 1))
+                put(line, row(cells("│ ", "class:rule")), left - 1)
                 if index < len(log):
-                    line.update({column + left + 1: char for column, char in log[index].items()})
+                    put(line, log[index], left + 1)
             made.append(line)
         made.append(row(cells("─" * width, "class:rule")))
         return made

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from prompt_toolkit.layout.containers import Container
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
-from prompt_toolkit.layout.screen import Screen, WritePosition
+from prompt_toolkit.layout.screen import Char, Screen, WritePosition
 
 from ipcchat.tui.cells import Row
 
-__all__ = ["RowsPane"]
+__all__ = ["RowsPane", "steady"]
 
 
 class RowsPane(Container):
@@ -54,8 +54,38 @@ class RowsPane(Container):
                     line[left + column] = char
             else:
                 line.update(row)
+            if row.doubtful:
+                steady(screen, y, left, width, row)
         screen.width = max(screen.width, left + width)
         screen.height = max(screen.height, top + height)
 
     def get_children(self) -> list[Container]:
         return []
+
+
+def steady(screen: Screen, y: int, left: int, width: int, row: Row) -> None:
+    """Keeps the cursor right behind clusters that the terminal may draw in another width.
+
+    Their cells are erased first, in case it draws them narrower; behind them the cursor is put
+    where it belongs, and what it may have drawn too far is erased. The escapes are sent when their
+    cell is drawn, and the cells behind such a cluster are drawn whenever it is (see `cells.row`).
+    """
+    line, escapes = screen.data_buffer[y], screen.zero_width_escapes[y]
+    for column, wide, most in row.doubtful:
+        first, end = left + column, left + column + wide
+        cluster = line[first]
+        escapes[first] += f"\x1b[{wide}X"
+        if end >= left + width:
+            continue  # nothing of ours stands behind it
+        after = f"\x1b[{end + 1}G"
+        if (over := min(most - wide, left + width - end)) > 0:
+            after += f"\x1b[{over}X"
+        if wide == 1:
+            escapes[end] += after
+            continue
+        # Split in two cells: the escape of the second is sent right behind the cluster.
+        head, tail = Char("x", cluster.style), Char("x", f"{cluster.style} class:rest")
+        head.char, head.width = cluster.char, wide - 1
+        tail.char, tail.width = "", 1
+        line[first], line[end - 1] = head, tail
+        escapes[end - 1] += after

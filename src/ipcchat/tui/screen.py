@@ -317,14 +317,6 @@ class ChatScreen:
         words = f" paste {count} lines?{much}  s send · j join lines · c cancel"
         self.ask(Question(words, {"s": send, "j": join}))
 
-    def up(self) -> None:
-        """Up: a row up in the input, then what was typed before."""
-        self.editor.buffer.auto_up()
-
-    def down(self) -> None:
-        """Down: the other way."""
-        self.editor.buffer.auto_down()
-
     # --- own lines --------------------------------------------------------------------
 
     def failed(self) -> Pending | None:

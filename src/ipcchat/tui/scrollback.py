@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipcchat.client.model import Model, Notice, RoomView
-from ipcchat.tui.cells import Row
+from ipcchat.tui.cells import Row, row
 from ipcchat.tui.pane import RowsPane
 from ipcchat.tui.rows import RowMaker
 
@@ -173,7 +173,7 @@ class Scrollback(RowsPane):
         upwards: list[Row] = []
         if room is None:
             upwards = [part for line in self.loose for part in self._maker.notice(line)][::-1]
-            return [{}] * (height - len(upwards)) + upwards[:height][::-1]
+            return [row([])] * (height - len(upwards)) + upwards[:height][::-1]
         self.loose.clear()
         anchor = self.anchor(room)
         if anchor is None:
@@ -193,4 +193,4 @@ class Scrollback(RowsPane):
         if index < 0 and room.number not in self._cleared:
             self._older(room)
         shown = upwards[:height][::-1]
-        return [{}] * (height - len(shown)) + shown
+        return [row([])] * (height - len(shown)) + shown

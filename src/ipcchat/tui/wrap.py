@@ -4,7 +4,10 @@ Rows break at spaces where they can, else between clusters; no cluster is lost o
 row is wider than the width (a cluster wider than that takes a row of its own and is clipped).
 """
 
-from wcwidth import iter_graphemes, width
+from wcwidth import iter_graphemes
+
+from ipcchat.tui.cells import columns as columns_of
+from ipcchat.tui.cells import span
 
 __all__ = ["TAB", "wrap"]
 
@@ -31,7 +34,7 @@ def _expand(line: str) -> str:
     parts = line.split("\t")
     made = parts[0]
     for part in parts[1:]:
-        wide = len(made) if made.isascii() else width(made)
+        wide = columns_of(made)
         made += " " * (TAB - wide % TAB) + part
     return made
 
@@ -55,7 +58,7 @@ def _wrap_clusters(line: str, columns: int, rows: list[str]) -> None:
     used = 0
     space = -1  # index in `row` of the last space
     for cluster in iter_graphemes(line):
-        wide = max(0, width(cluster))
+        wide = span(cluster)
         if used + wide > columns and row:
             if cluster == " ":
                 rows.append("".join(row))
@@ -67,7 +70,7 @@ def _wrap_clusters(line: str, columns: int, rows: list[str]) -> None:
             else:
                 rows.append("".join(row))
                 row = []
-            used = sum(max(0, width(part)) for part in row)
+            used = sum(map(span, row))
             space = -1
             if used + wide > columns and row:
                 rows.append("".join(row))
