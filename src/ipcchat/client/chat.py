@@ -27,7 +27,7 @@ from ipcchat.client.outbox import Outbox, Outcome, new_draft
 from ipcchat.client.profile import open_profile
 from ipcchat.client.room import Pending
 from ipcchat.entries import Entry
-from ipcchat.errors import ConnectionLost, IpcchatError, UsageError
+from ipcchat.errors import ConnectionLost, IpcchatError, Refused, UsageError
 from ipcchat.paths import login_name
 from ipcchat.settings import ClientSettings
 from ipcchat.wire.messages import (
@@ -113,6 +113,7 @@ class Chat:
         self._lifeline: Lifeline
         self._outbox: Outbox
         self._main: asyncio.Task[None] | None = None
+        self._ended: IpcchatError | None = None
 
     # --- life -------------------------------------------------------------------------
 
@@ -155,6 +156,7 @@ class Chat:
         except IpcchatError as error:
             why = error
         finally:
+            self._ended = why
             self._outbox.close(why)
             for feed in self._feeds.values():
                 feed.fail(why)
@@ -169,7 +171,9 @@ class Chat:
     def up(self, link: Link, hello: HelloOk, login: LoginOk) -> None:
         """Logged in."""
         if self.epoch != hello.epoch:
+            # What waits is addressed by numbers that mean other rooms now.
             self._numbers.clear()
+            self._outbox.close(Refused("regressed"))
         self.epoch = hello.epoch
         self.account, self.name = login.account, intake.clean_name(login.nick)
         self.role = intake.clean_name(login.role)
@@ -300,6 +304,8 @@ class Chat:
     # --- rooms ------------------------------------------------------------------------
 
     async def _number(self, room: str) -> int:
+        if self._ended is not None:
+            raise self._ended
         key = text.fold(text.check_room(room))
         number = self._numbers.get(key)
         if number is None:

@@ -179,8 +179,8 @@ class Feed:
 
     def entry(self, entry: Entry) -> None:
         """An entry of the room has come."""
-        if not self._placed or self._held or entry.seq <= self._seq:
-            return
+        if not self._epoch or self._held or entry.seq <= self._seq:
+            return  # without an epoch: of an older reader's subscription
         if entry.seq != self._seq + 1:
             self.follow()
             return

@@ -97,6 +97,8 @@ class Lifeline:
         self._logged_in = False
         self.link: Link | None = None
         """The connection, while one is logged in."""
+        self.epoch = ""
+        """The identity of the server's history at the last login."""
 
     async def run(self) -> None:
         """Keeps the connection. Raises Unreachable, Refused, ProtocolError, ConnectionLost."""
@@ -168,6 +170,7 @@ class Lifeline:
             await _drop(link)
             raise
         self.link = link
+        self.epoch = hello.epoch
         self._logged_in = True
         owner.up(link, hello, login)
         self._online.set()
@@ -212,11 +215,16 @@ class Lifeline:
     async def request(self, request: Struct) -> Any:
         """Asks, again after each loss and each refusal marked `retry`, until there is an answer.
 
-        Safe for what only looks or has a draft id. Raises Refused, and what ended the connection
-        for good. Without a connection it waits: limit it with `asyncio.timeout`.
+        Safe for what only looks or has a draft id. Raises Refused (`regressed`, where it names a
+        room of another history), and what ended the connection for good. Without a connection it
+        waits: limit it with `asyncio.timeout`.
         """
+        epoch = self.epoch
         while True:
             link = await self.online()
+            if epoch not in ("", self.epoch) and getattr(request, "room", None):
+                raise Refused("regressed")
+            epoch = self.epoch
             try:
                 return await link.request(request)
             except ConnectionLost:

@@ -299,6 +299,10 @@ class Session:
                 History(0, view.number, before=view.start + 1, limit=limit)
             )
             return self.model.prepend(view, page) if place == (view.epoch, view.start) else 0
+        except Refused as error:
+            if error.code != "regressed":
+                raise
+            return 0  # the history of this room is another one now
         finally:
             view.loading = False
             self._changed()
