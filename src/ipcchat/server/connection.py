@@ -226,6 +226,13 @@ class Connection(asyncio.BufferedProtocol):
             self._dirty = True
             self._owner.tick.add(self)
 
+    def reply(self, frames: bytes) -> None:
+        """The same for replies that are complete for this turn: written at once where possible."""
+        if self._queue or self._paused or self.closing:
+            self.send_frames(frames)
+        else:
+            self.transport.write(frames)  # type: ignore[union-attr]
+
     def send_state(self, frames: bytes, topic: str) -> None:
         """Sends frames that only the latest of counts, or notes that `topic` is out of date."""
         if self._paused:

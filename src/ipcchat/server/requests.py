@@ -2,8 +2,8 @@
 
 The table says for each request which role may make it and how it is answered:
 
-* a *change* becomes a draft; the drafts of one chunk go to the journal together, and their
-  outcomes are the replies;
+* a *change* becomes a draft; the drafts of one turn of the loop, from whomever they came, go to the
+  journal together, and their outcomes are the replies;
 * a *question* is answered at once;
 * a *read* waits for its turn at the pager.
 
@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from msgspec import Struct
@@ -74,6 +75,14 @@ TABLE: dict[type[Struct], Row] = {
 """`hello` and `login`, which make the session, are the listener's."""
 
 
+Asker = tuple[Connection, Any]
+"""Where the reply goes, and the request."""
+
+
+def _connection(decided: tuple[Asker, Outcome]) -> Connection:
+    return decided[0][0]
+
+
 def refusal(request: int | None, error: Refused | TextError) -> Error:
     """The reply for a refused request."""
     if isinstance(error, TextError):
@@ -88,6 +97,10 @@ class Gate:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._loop = asyncio.get_running_loop()
+        self._drafts: list[Draft] = []
+        self._askers: list[Asker] = []
+        """Who asked for each of the drafts."""
 
     def received(
         self,
@@ -96,8 +109,6 @@ class Gate:
         values: list[Struct | RemoteProtocolError],
     ) -> None:
         """Answers each request of a chunk, or sees to it that it will be."""
-        drafts: list[Draft] = []
-        asked: list[Any] = []
         now = now_ms()
         cap = self._hub.settings.requests_in_flight
         for index, value in enumerate(values):
@@ -113,8 +124,7 @@ class Gate:
                 if row.role == "operator" and session.role != "operator":
                     raise Refused("forbidden")
                 if row.change is not None:
-                    drafts.append(row.change(session, value, now))
-                    asked.append(value)
+                    self._take(row.change(session, value, now), connection, value)
                 elif row.question is not None:
                     connection.send(row.question(self._hub, session, value))
                     connection.answered()
@@ -124,38 +134,45 @@ class Gate:
             except (Refused, TextError) as error:
                 connection.send(refusal(value.id, error))  # type: ignore[attr-defined]
                 connection.answered()
-        if drafts:
-            self._hub.began(len(drafts))
-            future = self._hub.journal.append(drafts)
-            future.add_done_callback(partial(self._decided, connection, asked))
 
-    def _decided(
-        self, connection: Connection, asked: list[Any], future: asyncio.Future[list[Outcome]]
-    ) -> None:
-        self._hub.ended(len(asked))
+    def _take(self, draft: Draft, connection: Connection, request: Any) -> None:
+        if not self._drafts:
+            self._loop.call_soon(self._hand_over)
+        self._drafts.append(draft)
+        self._askers.append((connection, request))
+        self._hub.began(1)
+
+    def _hand_over(self) -> None:
+        """Gives what was taken to the journal, in pieces of which each fits a transaction."""
+        drafts, self._drafts = self._drafts, []
+        askers, self._askers = self._askers, []
+        size = self._hub.settings.batch_drafts
+        for start in range(0, len(drafts), size):
+            future = self._hub.journal.append(drafts[start : start + size])
+            future.add_done_callback(partial(self._decided, askers[start : start + size]))
+
+    def _decided(self, askers: list[Asker], future: asyncio.Future[list[Outcome]]) -> None:
+        self._hub.ended(len(askers))
         error = None if future.cancelled() else future.exception()
         if future.cancelled() or error is not None:
-            self._undecided(connection, asked, error)
+            self._undecided(askers, error)
             return
-        frames = b"".join(
-            codec.encode(reply(request, outcome))
-            for request, outcome in zip(asked, future.result(), strict=True)
-        )
-        connection.send_frames(frames)
-        connection.answered(len(asked))
+        outcomes = zip(askers, future.result(), strict=True)
+        for connection, found in groupby(outcomes, _connection):
+            frames = [codec.encode(reply(request, outcome)) for (_, request), outcome in found]
+            connection.reply(b"".join(frames))
+            connection.answered(len(frames))
 
-    def _undecided(
-        self, connection: Connection, asked: list[Any], error: BaseException | None
-    ) -> None:
+    def _undecided(self, askers: list[Asker], error: BaseException | None) -> None:
         # The outcome is open: the client keeps the drafts and asks again.
         code = error.code if isinstance(error, JournalUnavailable) else "busy"
         text = CODES[code].text
         if not isinstance(error, JournalUnavailable):
             cause = error.text if isinstance(error, JournalError) else repr(error)
             self._hub.log.error("journal", f"outcomes are unknown: {cause}")
-        for request in asked:
+        for connection, request in askers:
             connection.send(Error(id=request.id, code=code, text=text, retry=True, wait_ms=1000))
-        connection.answered(len(asked))
+            connection.answered()
 
     async def _read(
         self,
