@@ -1,22 +1,16 @@
-"""What a saved conversation looks like: text, NDJSON, HTML; and how a file is put in place.
+"""What a saved conversation looks like: text, NDJSON, HTML.
 
 The rules of this file:
 
-- A file is whole or absent: it is written beside its place under another name, synced, and then
-  put there in one step which never replaces an existing file unless forced, even in a race.
-- Mode 0600. Nothing invisible is written: what may have come uncleaned is spelt out. JSON keeps
-  such text exactly, as `\\u` escapes.
+- A file is whole or absent (`files`). Nothing invisible is written: what may have come uncleaned
+  is spelt out. JSON keeps such text exactly, as `\\u` escapes.
 - Entries come in ascending order; a hole in their numbers is stated in its place.
 - `as_text` and `as_json` make the lines of `tail` too, so that all agree.
 """
 
-import errno
 import html
 import json
-import os
-import secrets
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,12 +18,11 @@ from types import TracebackType
 from typing import Self
 
 from ipcchat.entries import Entry
-from ipcchat.errors import FileError
+from ipcchat.files import WholeFile, shown
 from ipcchat.text import visible
 
 __all__ = ["Transcript", "as_json", "as_text", "default_name", "summary", "write"]
 
-_BUFFER = 256 * 1024
 _LAST_TIME = 253_370_764_800_000
 """Milliseconds at the start of the year 9999: a later time is a mistake or a trick."""
 
@@ -205,20 +198,10 @@ class Transcript:
         self.first_time = self.last_time = 0
         """Of the first and the last message, in milliseconds."""
         self._format = _FORMATS.get(path.suffix.lower(), _TEXT)
-        self._force = force
         self._next = 1
         self._day: date | None = None
-        self._waiting: list[str] = []
-        self._size = 0
-        self._file = -1
-        self._check_place()
-        # A name of its own length: the path's may be as long as names can be.
-        self._part = path.with_name(f".ipcchat-{secrets.token_hex(8)}.part")
-        try:
-            self._file = _create(self._part)
-        except OSError as error:
-            raise _file_error(path, error) from None
-        self._put(self._format.head(room))
+        self._file = WholeFile(path, force=force)
+        self._file.put(self._format.head(room))
 
     def __enter__(self) -> Self:
         return self
@@ -233,14 +216,15 @@ class Transcript:
 
     def add(self, entry: Entry) -> None:
         """Writes the next entry. Raises FileError."""
+        put = self._file.put
         if entry.seq > self._next:
-            self._put(self._format.gap(self._next, entry.seq - 1, self.room))
+            put(self._format.gap(self._next, entry.seq - 1, self.room))
         self._next = entry.seq + 1
         time = _local(entry.time)
         if time.date() != self._day:
             self._day = time.date()
-            self._put(self._format.day(time))
-        self._put(self._format.entry(entry, self.room))
+            put(self._format.day(time))
+        put(self._format.entry(entry, self.room))
         if entry.kind == "message":
             self.first_time = self.first_time if self.messages else entry.time
             self.last_time = entry.time
@@ -253,113 +237,16 @@ class Transcript:
 
     def commit(self) -> None:
         """Puts the whole file in place, on disk. Raises FileError."""
-        self._put(self._format.foot)
-        self._flush()
-        try:
-            os.fsync(self._file)
-            self._place()
-            _sync_directory(self.path.parent)
-        except OSError as error:
-            raise _file_error(self.path, error) from None
-        finally:
-            self.abort()
+        self._file.put(self._format.foot)
+        self._file.commit()
 
     def abort(self) -> None:
         """Leaves nothing behind; without effect after `commit`."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-            with suppress(OSError):
-                self._part.unlink()
+        self._file.abort()
 
     def summary(self) -> str:
         """One sentence for the user, after `commit`."""
         return summary(self.room, self.messages, self.first_time, self.last_time, self.path)
-
-    def _check_place(self) -> None:
-        """Refuses early what `commit` would refuse after all the work."""
-        try:
-            if "\0" in str(self.path):
-                raise OSError(errno.EINVAL, "not a file name")
-            if self.path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, "is a directory")
-            if self._force and self.path.exists() and not self.path.is_file():
-                raise OSError(errno.EINVAL, "it is not a regular file")
-            if not self._force and (self.path.exists() or self.path.is_symlink()):
-                raise FileExistsError(errno.EEXIST, "exists")
-        except OSError as error:
-            raise _file_error(self.path, error) from None
-
-    def _put(self, piece: str) -> None:
-        self._waiting.append(piece)
-        self._size += len(piece)
-        if self._size > _BUFFER:
-            self._flush()
-
-    def _flush(self) -> None:
-        data = memoryview("".join(self._waiting).encode())
-        self._waiting.clear()
-        self._size = 0
-        try:
-            while data:
-                data = data[os.write(self._file, data) :]
-        except OSError as error:
-            self.abort()
-            raise _file_error(self.path, error) from None
-
-    def _place(self) -> None:
-        if self._force:
-            self._part.replace(self.path)
-            return
-        try:
-            self.path.hardlink_to(self._part)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            # A file system without links: claim the name first, then replace what is ours.
-            os.close(_create(self.path))
-            try:
-                self._part.replace(self.path)
-            except OSError:
-                self.path.unlink()
-                raise
-
-
-def _create(path: Path) -> int:
-    """A new file, never one that is there, for its owner alone."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-
-
-def _sync_directory(path: Path) -> None:
-    """Makes a new name last. Some file systems can't; the file itself is synced."""
-    with suppress(OSError):
-        directory = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP)
-_FORCE = "give another name, or use --force to replace it"
-_REASONS = {
-    errno.EEXIST: ("the file exists", _FORCE),
-    errno.EACCES: ("no permission", "choose a directory of yours"),
-    errno.EPERM: ("no permission", "choose a directory of yours"),
-    errno.EISDIR: ("it is a directory", "give the name of a file"),
-    errno.ENOENT: ("no such directory", "make it first, or choose another"),
-    errno.ENOTDIR: ("no such directory", "make it first, or choose another"),
-    errno.ENOSPC: ("the disk is full", "make room, or choose another disk"),
-    errno.EDQUOT: ("the disk quota is used up", "make room, or choose another disk"),
-    errno.EFBIG: ("the file would be too large", "raise the limit (ulimit -f)"),
-    errno.EROFS: ("the disk is read-only", "choose another disk"),
-    errno.ENAMETOOLONG: ("the name is too long", "give a shorter one"),
-}
-
-
-def _file_error(path: Path, error: OSError) -> FileError:
-    reason, hint = _REASONS.get(error.errno or 0, ((error.strerror or str(error)).lower(), ""))
-    return FileError(f"cannot write {_line(str(path))}: {reason}", hint)
 
 
 def write(path: Path, entries: Iterable[Entry], room: str, *, force: bool = False) -> str:
@@ -390,4 +277,4 @@ def summary(room: str, messages: int, first: int, last: int, path: Path) -> str:
     span = f"{start.strftime(shape)}–{end.strftime(shape)}"
     span = span if messages > 1 else start.strftime(shape)
     between = f", {span}, to " if messages else " to "
-    return f"saved {count} of {_line(room)}{between}{_line(str(path))}"
+    return f"saved {count} of {_line(room)}{between}{shown(path)}"

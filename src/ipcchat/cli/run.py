@@ -26,6 +26,7 @@ from ipcchat.text import visible
 __all__ = [
     "EXIT_SIGINT",
     "Parser",
+    "add_data",
     "command",
     "on_terminal",
     "read_settings",
@@ -71,7 +72,7 @@ def report(program: str, error: IpcchatError) -> None:
         print(f"  {visible(error.hint)}", file=sys.stderr)
 
 
-def show(text: str = "") -> None:
+def show(text: str = "", *, flush: bool = True) -> None:
     """Data, to standard output, at once; whatever was written before, too.
 
     Raises BrokenPipeError where nobody reads, FileError.
@@ -80,7 +81,8 @@ def show(text: str = "") -> None:
         return
     try:
         sys.stdout.write(text)
-        sys.stdout.flush()
+        if flush:
+            sys.stdout.flush()
     except OSError as error:
         _drop_output()
         if isinstance(error, BrokenPipeError):
@@ -92,6 +94,24 @@ def show(text: str = "") -> None:
 def on_terminal() -> bool:
     """Whether somebody sits there: what is typed comes from a terminal, and what shows is one."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name a server's data, of every subcommand."""
+    parser.add_argument(
+        "--data", default=argparse.SUPPRESS, metavar="DATA", help="its data directory"
+    )
+    parser.add_argument(
+        "--set",
+        dest="more",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any setting, such as control=PATH",
+    )
+    parser.add_argument(
+        "--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="its settings"
+    )
 
 
 def read_settings(

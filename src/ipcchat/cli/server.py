@@ -1,4 +1,4 @@
-"""`ipcchat-server`: hosts the chat; `status` asks one that runs."""
+"""`ipcchat-server`: hosts the chat; its commands ask one that runs, and care for its history."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from ipcchat.cli import run, status
+from ipcchat.cli import run, status, upkeep
 from ipcchat.cli.streams import Writer
 from ipcchat.configuration import add_flags
 from ipcchat.server.server import Server
@@ -31,6 +31,7 @@ def _parser() -> run.Parser:
         dest="command", metavar="COMMAND", title="commands", parser_class=run.Parser
     )
     status.add(commands)
+    upkeep.add(commands)
     return made
 
 
@@ -45,13 +46,15 @@ def _main(arguments: Sequence[str] | None) -> int:
     settings = run.read_settings(PROGRAM, ServerSettings, options)
     if options.command == "status":
         return run.run(status.status(settings, as_json=options.json))
+    if options.command is not None:
+        return upkeep.COMMANDS[options.command](settings, options)
 
     def reread() -> ServerSettings:
         return run.read_settings(PROGRAM, ServerSettings, options, quiet=not headless)
 
     headless = settings.headless or not run.on_terminal()
     if headless:
-        return run.run(_headless(settings, reread))
+        return run.run(_headless(settings, reread), fast=True)
     from ipcchat.cli.console import console
 
     return run.run(console(PROGRAM, settings, reread))

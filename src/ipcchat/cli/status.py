@@ -37,20 +37,7 @@ def add(commands: Any) -> None:
         examples=_EXAMPLES,
     )
     made.add_argument("--json", action="store_true", help="one JSON object")
-    made.add_argument(
-        "--data", default=argparse.SUPPRESS, metavar="DATA", help="its data directory"
-    )
-    made.add_argument(
-        "--set",
-        dest="more",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any setting, such as control=PATH",
-    )
-    made.add_argument(
-        "--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="its settings"
-    )
+    run.add_data(made)
 
 
 async def ask(settings: ServerSettings, request: Struct) -> Any:

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from ipcchat.errors import JournalError
 
-__all__ = ["NAME", "SEQ_BITS", "VERSION", "connect", "connect_to_read", "migrate", "pack"]
+__all__ = [
+    "NAME",
+    "SEQ_BITS",
+    "VERSION",
+    "connect",
+    "connect_to_read",
+    "migrate",
+    "pack",
+    "version",
+]
 
 NAME = "journal.sqlite"
 """The file's name in the data directory."""
@@ -71,7 +80,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_version_1]
 VERSION = len(MIGRATIONS)
 
 
-def _version(db: sqlite3.Connection) -> int:
+def version(db: sqlite3.Connection) -> int:
     """The file's version. Raises JournalError for a newer one, or another program's file."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (_, _, path) = db.execute("PRAGMA database_list").fetchone()
@@ -94,7 +103,7 @@ def migrate(db: sqlite3.Connection) -> None:
 
     Raises JournalError for a file made by a newer version, or by another program.
     """
-    for number in range(_version(db), VERSION):
+    for number in range(version(db), VERSION):
         db.execute("BEGIN IMMEDIATE")
         try:
             MIGRATIONS[number](db)
@@ -126,7 +135,7 @@ def connect(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     try:
-        _version(db)  # before anything is changed
+        version(db)  # before anything is changed
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")

@@ -259,7 +259,7 @@ class SqliteJournal:
         missed = [
             entry
             for number in state.rooms
-            for entry in tables.entries_after(self._db, number, known.get(number, 0))
+            for entry in tables.each_entry(self._db, number, known.get(number, 0))
         ]
         return state, missed
 

@@ -1,7 +1,7 @@
 """State and decisions ↔ rows of the SQLite journal."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
 from ipcchat.entries import SYSTEM_ROOM, Entry
@@ -13,8 +13,8 @@ from ipcchat.journal.state import Account, Overlay, Room, State, Stored
 __all__ = [
     "changes",
     "copy",
+    "each_entry",
     "earlier",
-    "entries_after",
     "load",
     "meta",
     "rows",
@@ -157,14 +157,15 @@ def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
     set_meta(db, "applied", overlay.applied)
 
 
-def entries_after(db: sqlite3.Connection, room: int, seq: int) -> list[Entry]:
+def each_entry(db: sqlite3.Connection, room: int, seq: int) -> Iterator[Entry]:
     """Every entry of a room with a higher seq, ascending."""
     rows = db.execute(
         "SELECT id, time, by, nick, kind, lower(hex(draft)), text, style, target FROM entries"
         " WHERE id > ? AND id < ? ORDER BY id",
         (pack(room, seq), pack(room + 1, 0)),
     )
-    return [Entry(room, row[0] - pack(room, 0), *row[1:]) for row in rows]
+    for row in rows:
+        yield Entry(room, row[0] - pack(room, 0), *row[1:])
 
 
 def copy(source: State, target: State) -> None:

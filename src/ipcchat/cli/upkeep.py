@@ -1,0 +1,120 @@
+"""`ipcchat-server backup`, `restore`, `export`, `check`: care of a server's history."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ipcchat import paths
+from ipcchat.cli import run
+from ipcchat.errors import EXIT_RUNTIME, UsageError
+from ipcchat.files import WholeFile, shown
+from ipcchat.journal import upkeep
+from ipcchat.settings import ServerSettings
+from ipcchat.transcript import as_json
+
+__all__ = ["COMMANDS", "add"]
+
+_MEMORY = ":memory:"
+_EXAMPLES = {
+    "backup": """\
+  ipcchat-server backup /backups/chat-$(date +%F).sqlite
+""",
+    "restore": """\
+  ipcchat-server restore /backups/chat-2026-11-20.sqlite --data ./talk
+""",
+    "export": """\
+  ipcchat-server export | jq -r 'select(.room == "#ops") | .text'
+  ipcchat-server export everything.json
+""",
+    "check": """\
+  ipcchat-server check --data ./talk
+""",
+}
+_ABOUT = {
+    "backup": (
+        "copy the history to a file, while the server runs or not",
+        "Copies the whole history, as it is at this moment, to a new file. A server that runs "
+        "goes on. The file is complete and checked, or is not there.",
+    ),
+    "restore": (
+        "put a backup in place of the history",
+        "Puts a backup in place of the history, which is kept under another name. Clients are "
+        "told that the history is another one. No server may run on the data.",
+    ),
+    "export": (
+        "print every entry of every room as JSON",
+        "Prints every entry of every room, one JSON object a line, in the shape of "
+        "`ipcchat-client tail --json`.",
+    ),
+    "check": (
+        "look for damage in the history",
+        "Looks at every page, index and number of the history. Exit code 0: it is sound; 1: it "
+        "is not, and what is wrong is printed.",
+    ),
+}
+
+
+def add(commands: Any) -> None:
+    """The subcommands' arguments."""
+    for name, (help, about) in _ABOUT.items():
+        made: argparse.ArgumentParser = commands.add_parser(
+            name, help=help, about=about, examples=_EXAMPLES[name]
+        )
+        if name in ("backup", "restore"):
+            made.add_argument("file", type=Path, metavar="FILE")
+        elif name == "export":
+            made.add_argument(
+                "file", type=Path, nargs="?", metavar="FILE", help="(default: standard output)"
+            )
+        if name in ("backup", "export"):
+            made.add_argument("--force", action="store_true", help="over a file that exists")
+        run.add_data(made)
+
+
+def _data(settings: ServerSettings) -> Path:
+    if settings.data == _MEMORY:
+        raise UsageError("a server with --data :memory: keeps nothing", "name a directory: --data")
+    return Path(settings.data or paths.data_dir())
+
+
+def _backup(settings: ServerSettings, options: argparse.Namespace) -> int:
+    made = upkeep.backup(_data(settings), options.file, force=options.force)
+    run.show(f"backed up {made} to {shown(made.path)}\n")
+    return 0
+
+
+def _restore(settings: ServerSettings, options: argparse.Namespace) -> int:
+    made = upkeep.restore(_data(settings), options.file)
+    before = f"; what was there before is in {shown(made.aside)}" if made.aside else ""
+    run.show(f"restored {made} as a new history{before}\n")
+    return 0
+
+
+def _export(settings: ServerSettings, options: argparse.Namespace) -> int:
+    entries = upkeep.export(_data(settings))
+    if options.file is None:
+        for room, entry in entries:
+            run.show(as_json(entry, room) + "\n", flush=False)
+        run.show()
+        return 0
+    count = 0
+    with WholeFile(options.file, force=options.force) as file:
+        for room, entry in entries:
+            file.put(as_json(entry, room) + "\n")
+            count += 1
+        file.commit()
+    run.show(f"exported {count:,} entries to {shown(options.file)}\n")
+    return 0
+
+
+def _check(settings: ServerSettings, options: argparse.Namespace) -> int:
+    found, wrong = upkeep.check(_data(settings))
+    if not wrong:
+        run.show(f"sound: {found}\n")
+        return 0
+    lines = "".join(f"  {line}\n" for line in wrong)
+    run.show(f"damaged: {shown(found.path)}\n{lines}")
+    return EXIT_RUNTIME
+
+
+COMMANDS = {"backup": _backup, "restore": _restore, "export": _export, "check": _check}
