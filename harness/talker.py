@@ -22,7 +22,6 @@ __all__ = ["main"]
 def run(address: str, rate: float, seconds: float, size: int) -> dict[str, object]:
     """Talks; the figures."""
     raw = Raw(address, f"t{os.getpid()}")
-    raw.sock.setblocking(True)
     filling = "x" * (size - STAMP)
     seqs: list[int] = []
     total = int(rate * seconds)

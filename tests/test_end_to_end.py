@@ -2,9 +2,12 @@
 
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support import serve_process
 from tests.terminal import Terminal, terminal
 
 
@@ -84,6 +87,41 @@ def test_people_talk_and_a_crash_loses_nothing(tmp_path: Path) -> None:
                 again.wait(lambda text: "shut" in text)
                 again.type("y")
                 assert again.ended() == 0
+
+
+def test_a_killed_client_has_its_unsent_lines_as_drafts(tmp_path: Path) -> None:
+    client = ("client", f"127.0.0.1:{free_port()}", "--name", "ann")
+    port = int(client[1].rpartition(":")[2])
+    with terminal_at(client, tmp_path, port) as ann:
+        ann.wait("reconnecting")
+        ann.line("said to nobody")
+        ann.wait("… said to nobody")
+        unsent = tmp_path / "ann" / "state" / "ipcchat" / "profiles" / "ann" / "unsent.json"
+        ann.wait(lambda _: unsent.exists() and "said to nobody" in unsent.read_text())
+        ann.kill()
+    with (
+        serve_process(tmp_path / "server", port=port) as server,
+        terminal(*client, home=tmp_path / "ann") as ann,
+        terminal("client", server.address, "--name", "bob", home=tmp_path / "bob") as bob,
+    ):
+        ready(bob)
+        ann.wait("not sent: left from last time")
+        ann.wait("1 not sent: Enter retries, Del discards")
+        assert "said to nobody" not in bob.text()
+        ann.press("enter")
+        bob.wait("said to nobody")
+        ann.wait(lambda text: "left from last time" not in text)
+        assert ann.text().count("said to nobody") == 1
+
+
+@contextmanager
+def terminal_at(client: tuple[str, ...], tmp_path: Path, port: int) -> Iterator[Terminal]:
+    """A client whose server has just gone."""
+    with ExitStack() as stack:
+        with serve_process(tmp_path / "server", port=port):
+            ann = stack.enter_context(terminal(*client, home=tmp_path / "ann"))
+            ready(ann)
+        yield ann
 
 
 def test_no_server_is_said_in_one_line(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_any_text_is_a_value_or_a_clear_error(given: str, row: Row) -> None:
     try:
         row.parse(given)
     except ValueError as error:
-        assert str(error).startswith("allowed: ")
+        assert row.check is not None or str(error).startswith("allowed: ")
 
 
 def test_bad_values_say_where_they_came_from(places: dict[str, str], tmp_path: Path) -> None:
@@ -291,3 +291,29 @@ def test_the_documentation_is_made_from_the_table() -> None:
         assert f"| `{row.name}`" in document()
     cells = {line.count(" |") for line in document().splitlines() if line.startswith("| ")}
     assert cells == {6}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("operator_nick", "a b", "a nick has no spaces"),
+        ("operator_nick", "", "a nick has 1 to 32 characters"),
+        ("name", "a b", "a nick has no spaces"),
+        ("room", "a b", "a room's name has no spaces"),
+        ("server", "http://x", "http://x"),
+        ("time_format", "%", "a time is written like"),
+        ("time_format", "\x1b[31m%H", "a time is written like"),
+        ("queue_bytes", "99999999999999999999", "at least 64KiB"),
+        ("queue_bytes", "-1", "at least 64KiB"),
+    ],
+)
+def test_texts_are_checked_where_they_come_from(name: str, given: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        row_of(name).parse(given)
+
+
+def test_suggestions_are_near(places: dict[str, str]) -> None:
+    _, warnings = load(ServerSettings, flags={}, environ={**places, "IPCCHAT_BAKLOG": "3"})
+    assert warnings == ["unknown setting IPCCHAT_BAKLOG; did you mean IPCCHAT_BACKLOG?"]
+    _, warnings = load(ServerSettings, flags={}, environ={**places, "IPCCHAT_FOO": "3"})
+    assert warnings == ["unknown setting IPCCHAT_FOO"]

@@ -65,7 +65,7 @@ def load(
             try:
                 values[name] = known[name].parse(value)
             except ValueError as error:
-                shown = visible(str(value))
+                shown = visible(str(value).lower() if isinstance(value, bool) else str(value))
                 raise SettingError(f"{origin}: {shown!r} is no value for {name}; {error}") from None
     return table(**values), warnings
 
@@ -108,7 +108,9 @@ def _from_environment(
         if variable in mine:
             yield mine[variable].name, value, variable
         elif variable.startswith(_PREFIX) and variable not in every:
-            warnings.append(f"unknown setting {visible(variable)}{_suggestion(variable, mine)}")
+            warnings.append(
+                f"unknown setting {visible(variable)}{_suggestion(variable, mine, _PREFIX)}"
+            )
 
 
 def _from_sets(sets: Sequence[str], known: Mapping[str, Row]) -> Iterator[Given]:
@@ -122,9 +124,10 @@ def _from_sets(sets: Sequence[str], known: Mapping[str, Row]) -> Iterator[Given]
         yield name, value.strip(), f"--set {name}"
 
 
-def _suggestion(name: str, known: Mapping[str, Row]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _suggestion(name: str, known: Mapping[str, Row], prefix: str = "") -> str:
+    names = [other.removeprefix(prefix) for other in known]
+    close = difflib.get_close_matches(name.removeprefix(prefix), names, n=1, cutoff=0.7)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
 # --- flags and documentation --------------------------------------------------------------

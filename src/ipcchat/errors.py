@@ -6,7 +6,7 @@ An error's class says what happens next; its attributes carry the facts; `str()`
     ├── UsageError                  2   the command line makes no sense
     ├── SettingError                78  a setting is unknown or has a bad value
     ├── TextError                   2   a name or text that may not be used
-    ├── FileError                   1   a file could not be read or written
+    ├── FileError                   1   a file could not be read or written (78: nor its directory)
     ├── Unreachable                 69  no connection could be made
     ├── ConnectionLost              75  it was there, and went
     ├── ProtocolError               76  bytes or messages that break the protocol
@@ -154,6 +154,10 @@ class TextError(IpcchatError):
 
 class FileError(IpcchatError):
     """A file could not be read or written; nothing half-written is left."""
+
+    def __init__(self, text: str, hint: str = "", exit_code: int = EXIT_RUNTIME) -> None:
+        super().__init__(text, hint)
+        self.exit_code = exit_code
 
 
 class Unreachable(IpcchatError):

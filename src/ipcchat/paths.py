@@ -15,10 +15,11 @@ from pathlib import Path
 
 import platformdirs
 
-from ipcchat.errors import FileError
+from ipcchat.errors import EXIT_SETTING, FileError
 
 __all__ = [
     "MAX_SOCKET_PATH",
+    "MEMORY",
     "config_dirs",
     "control_path",
     "data_dir",
@@ -33,7 +34,8 @@ MAX_SOCKET_PATH = 99
 
 _APP = "ipcchat"
 _SYSTEM_CONFIG = Path("/etc") / _APP
-_MEMORY = ":memory:"
+MEMORY = ":memory:"
+"""The data directory of a server that keeps nothing."""
 _SHORT = Path("/tmp")
 
 
@@ -62,7 +64,9 @@ def private_dir(path: Path) -> Path:
         path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise FileError(f"cannot make the directory {error.filename or path}: {reason}") from None
+        text = f"cannot make the directory {error.filename or path}: {reason}"
+        hint = "choose a place of yours: XDG_STATE_HOME, XDG_RUNTIME_DIR"
+        raise FileError(text, hint, EXIT_SETTING) from None
     return path
 
 
@@ -80,7 +84,7 @@ def control_path(data: str | Path) -> Path:
 
     The same for every spelling of the directory, and short enough for a socket. Raises FileError.
     """
-    place = str(data) if str(data) == _MEMORY else str(Path(data).expanduser().resolve())
+    place = str(data) if str(data) == MEMORY else str(Path(data).expanduser().resolve())
     name = hashlib.sha256(os.fsencode(place)).hexdigest()[:16] + ".sock"
     path = runtime_dir() / name
     if len(os.fsencode(path)) > MAX_SOCKET_PATH:

@@ -5,7 +5,13 @@
 
 import dataclasses
 import re
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from ipcchat.address import parse_address
+from ipcchat.errors import IpcchatError, SettingError
+from ipcchat.text import check_nick, check_room
 
 __all__ = ["TABLES", "ClientSettings", "Row", "ServerSettings", "Table", "rows"]
 
@@ -33,6 +39,23 @@ _YES = {"1": True, "true": True, "yes": True, "on": True}
 _NO = {"0": False, "false": False, "no": False, "off": False}
 
 
+Check: TypeAlias = Callable[[str], object]
+
+
+def _check_profile(name: str) -> None:
+    if name:
+        check_nick(name)
+
+
+def _check_time(shape: str) -> None:
+    try:
+        shown = time.strftime(shape)
+    except ValueError:
+        shown = "%"
+    if not shown.isprintable() or "%" in shown:
+        raise SettingError("a time is written like %H:%M or %d %b %H:%M")
+
+
 # --- the table ----------------------------------------------------------------------------
 
 
@@ -45,11 +68,13 @@ def setting(
     *,
     choices: tuple[str, ...] = (),
     flag: bool = False,
+    check: Check | None = None,
 ) -> T:
     """A row. Unit `bytes` makes it a size, `s` a duration in seconds; `flag`: has a flag of its
-    own on the command line, else it is reached by `--set`."""
+    own on the command line, else it is reached by `--set`; `check` raises IpcchatError for a text
+    that can't be used."""
     row = {"unit": unit, "help": help, "low": low, "high": high, "choices": choices, "flag": flag}
-    return dataclasses.field(default=default, metadata=row)
+    return dataclasses.field(default=default, metadata={**row, "check": check})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +92,9 @@ class ServerSettings:
     )
     headless: bool = setting(False, "log lines instead of the operator's screen", flag=True)
     control: str = setting("", "path of the control socket; empty: follows from the data directory")
-    operator_nick: str = setting("operator", "nick of the operator at the server's own screen")
+    operator_nick: str = setting(
+        "operator", "nick of the operator at the server's own screen", check=check_nick
+    )
     log_level: str = setting("info", "how much is logged", choices=_LEVELS, flag=True)
     backlog: int = setting(1024, "waiting to be accepted", "connections", 1)
     max_clients: int = setting(12_000, "connected at a time", "connections", 1)
@@ -109,10 +136,18 @@ class ClientSettings:
     program: ClassVar[str] = "client"
 
     server: str = setting(
-        "localhost", "where to connect to: HOST, HOST:PORT, [::1]:PORT or unix:PATH", flag=True
+        "localhost",
+        "where to connect to: HOST, HOST:PORT, [::1]:PORT or unix:PATH",
+        flag=True,
+        check=parse_address,
     )
-    name: str = setting("", "profile, and nick of a new one; empty: the login name", flag=True)
-    room: str = setting("#lobby", "room to open first", flag=True)
+    name: str = setting(
+        "",
+        "profile, and nick of a new one; empty: the login name",
+        flag=True,
+        check=_check_profile,
+    )
+    room: str = setting("#lobby", "room to open first", flag=True, check=check_room)
     connect_timeout: float = setting(10.0, "for a connection to be made", "s", 0.1, 3600)
     ping_after: float = setting(20.0, "of silence before a sign of life is asked for", "s", 0.1)
     dead_after: float = setting(45.0, "of silence before a connection is given up", "s", 0.2)
@@ -126,7 +161,9 @@ class ClientSettings:
     highlight: tuple[str, ...] = setting((), "words that count as a mention, besides the nick")
     pane_left: int = setting(90, "from which the rooms show at the left", "columns", 0)
     pane_right: int = setting(110, "from which the members show at the right", "columns", 0)
-    time_format: str = setting("%H:%M", "how the time of a message is written (strftime)")
+    time_format: str = setting(
+        "%H:%M", "how the time of a message is written (strftime)", check=_check_time
+    )
     color: str = setting("auto", "auto: by the terminal and NO_COLOR", choices=_COLOR, flag=True)
 
 
@@ -149,6 +186,7 @@ class Row:
     high: float | None
     choices: tuple[str, ...]
     flag: bool
+    check: Check | None = None
 
     @property
     def kind(self) -> str:
@@ -191,6 +229,11 @@ class Row:
         if self.kind == "text":
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 raise ValueError(f"allowed: {self.allowed or 'text'}")
+            if self.check is not None:
+                try:
+                    self.check(value)
+                except IpcchatError as error:
+                    raise ValueError(error.text) from None
             return value
         return self._amount(value)
 
@@ -203,6 +246,7 @@ class Row:
 
     def _amount(self, value: object) -> int | float:
         example, units = _AMOUNTS[self.kind]
+        example += f", {self.allowed}" if self.allowed else ""
         found = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
         if found is None or (unit := found[2].lower()) not in units:
             raise ValueError(f"allowed: {example}")

@@ -162,22 +162,25 @@ def test_the_screen_needs_a_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        (["host", "--server", "host"], "the server is named twice"),
-        (["--room", "a b"], "no spaces"),
-        (["host:port"], "host:port"),
+        (["host", "--server", "host"], 2, "the server is named twice"),
+        (["--room", "a b"], 78, "--room: 'a b' is no value for room; a room's name has no spaces"),
+        (["--name", "a b"], 78, "--name: 'a b' is no value for name; a nick has no spaces"),
+        (["--set", "time_format=%"], 78, "time_format; a time is written like %H:%M"),
+        (["host:port"], 78, "host:port"),
     ],
 )
 def test_a_wrong_command_line_of_the_screen(
     arguments: list[str],
+    code: int,
     words: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert client.main(arguments) == 2
+    assert client.main(arguments) == code
     shown = capsys.readouterr()
     assert shown.out == ""
     assert words in shown.err

@@ -234,7 +234,6 @@ def test_a_room_that_is_not_there_is_refused(server: Process, home: Path) -> Non
         (("#lo bby", "hi"), "no spaces"),
         (("--timeout", "0", "#lobby", "hi"), "more than 0"),
         (("--timeout", "nan", "#lobby", "hi"), "more than 0"),
-        (("--server", "1.2.3.4:x", "#lobby", "hi"), "1.2.3.4:x"),
         (("--each", "#lobby", "hi"), "unrecognized arguments: --each"),
     ],
 )
@@ -250,6 +249,14 @@ def test_a_wrong_command_line_is_said_without_a_server(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert words in shown.err
+
+
+def test_a_wrong_setting_is_another_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert client.main(["send", "--server", "1.2.3.4:x", "#lobby", "hi"]) == 78
+    assert "--server: '1.2.3.4:x' is no value for server" in capsys.readouterr().err
 
 
 def test_a_closed_standard_input_is_said(server: Process, home: Path) -> None:

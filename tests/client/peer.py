@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from ipcchat.client.address import Address
+from ipcchat.address import Address
 from ipcchat.entries import Entry
 from ipcchat.errors import RemoteProtocolError
 from ipcchat.settings import ClientSettings

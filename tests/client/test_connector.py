@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ipcchat.client.address import Address
+from ipcchat.address import Address
 from ipcchat.client.connector import NoAnswer, dial
 from ipcchat.errors import Unreachable
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from tests.client.peer import EPOCH, Peer, quick, scripted
 
-from ipcchat.client.address import Address
+from ipcchat.address import Address
 from ipcchat.client.lifeline import Lifeline, backoff
 from ipcchat.client.link import Credentials, Link
 from ipcchat.errors import ConnectionLost, IpcchatError, ProtocolError, Refused, Unreachable

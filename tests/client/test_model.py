@@ -270,3 +270,18 @@ def test_versions_grow_with_what_shows(model: Model) -> None:
     before_state = model.version
     model.set_state("reconnecting", "why")
     assert model.version > before_state
+
+
+def test_coming_back_after_a_lost_connection_is_no_news(model: Model) -> None:
+    lobby = model.rooms[1]
+    model.set_members(lobby, [Member(ME, "ann"), Member(BOB, "bob")])
+    model.apply(entry(1, by=BOB))
+    model.set_state("online")
+    model.set_state("reconnecting")
+    model.set_members(lobby, [Member(ME, "ann"), Member(BOB, "bob", "offline")])
+    model.set_state("online")
+    model.apply(Presence(BOB, "bob", "online"))
+    assert notices(lobby) == []
+    model.apply(Presence(BOB, "bob", "offline"))
+    model.apply(Presence(BOB, "bob", "online"))
+    assert notices(lobby) == ["bob is offline", "bob is online"]

@@ -1,6 +1,5 @@
 """Profiles: one account each, private files, one interactive client at a time."""
 
-import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,9 +39,9 @@ def test_case_makes_no_other_profile(tmp_path: Path) -> None:
 
 def test_files_are_private(tmp_path: Path) -> None:
     with open_profile("bob", state_dir=tmp_path, interactive=True) as profile:
-        profile.save_drafts({"#lobby": "half a"})
+        profile.save_unsent([{"room": "#lobby", "text": "half a"}])
         files = list(profile.directory.iterdir())
-        assert {file.name for file in files} == {"profile.json", "drafts.json", "lock"}
+        assert {file.name for file in files} == {"profile.json", "unsent.json", "lock"}
         assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
         assert stat.S_IMODE(profile.directory.stat().st_mode) == 0o700
 
@@ -71,14 +70,15 @@ def test_so_many_and_no_more(tmp_path: Path) -> None:
         profile.close()
 
 
-def test_drafts_are_kept(tmp_path: Path) -> None:
+def test_unsent_lines_are_kept(tmp_path: Path) -> None:
     with open_profile(state_dir=tmp_path) as profile:
-        assert profile.load_drafts() == {}
-        profile.save_drafts({})
-        profile.save_drafts({"#lobby": "half a sentence\nand more ✓", "#ops": ""})
-        assert profile.load_drafts() == {"#lobby": "half a sentence\nand more ✓"}
-        profile.save_drafts({})
-        assert profile.load_drafts() == {}
+        assert profile.load_unsent() == []
+        profile.save_unsent([])
+        lines = [{"room": "#lobby", "text": "one line\nand more ✓"}]
+        profile.save_unsent(lines)
+        assert profile.load_unsent() == lines
+        profile.save_unsent([])
+        assert profile.load_unsent() == []
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,12 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_damaged_drafts_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["[]", '{"lines": 3}', "{"])
+def test_damaged_unsent_lines_are_named(tmp_path: Path, content: str) -> None:
     with open_profile("bob", state_dir=tmp_path) as profile:
-        (profile.directory / "drafts.json").write_text(json.dumps({"#lobby": 3}))
-        with pytest.raises(FileError, match=r"drafts\.json"):
-            profile.load_drafts()
+        (profile.directory / "unsent.json").write_text(content)
+        with pytest.raises(FileError, match=r"unsent\.json"):
+            profile.load_unsent()
 
 
 def test_a_name_is_no_path(tmp_path: Path) -> None:

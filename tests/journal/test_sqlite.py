@@ -771,3 +771,14 @@ async def told(reading: Any) -> str:
     except JournalError:
         return "closed"
     return "read"
+
+
+async def test_after_closing_one_file_has_it_all(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        await journal.append([account("ann"), say("kept")])
+        assert await journal.read(LOBBY, after=0, upto=9, limit=9, size=999)
+    (tmp_path / "journal.lock").unlink()
+    assert await asyncio.to_thread(lambda: [path.name for path in tmp_path.iterdir()]) == [
+        "journal.sqlite"
+    ]
+    assert b"kept" in (tmp_path / "journal.sqlite").read_bytes()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support import RawClient, draft, serve
 
+from ipcchat.errors import SettingError
 from ipcchat.wire.messages import Bye, Done, Hello, Login, LoginOk, Say, Sessions
 
 
@@ -72,3 +73,10 @@ async def test_the_console_is_an_operator_over_a_socketpair() -> None:
         items = (await client.ask(Sessions(client.next_id()))).items
         assert [(item.nick, item.address) for item in items] == [("operator", "console")]
         await client.close()
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_nobody_could_reach_does_not_start() -> None:
+    with pytest.raises(SettingError, match="nowhere to listen"):
+        async with serve(listen=()):
+            raise AssertionError("it runs")

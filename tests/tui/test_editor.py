@@ -10,7 +10,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from tests.support import serve
 
-from ipcchat.client.address import parse_address
+from ipcchat.address import parse_address
 from ipcchat.client.link import Credentials
 from ipcchat.client.model import Model
 from ipcchat.client.session import Session

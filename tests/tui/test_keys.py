@@ -10,7 +10,7 @@ from prompt_toolkit.key_binding.key_bindings import Binding
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import DummyOutput
 
-from ipcchat.client.address import parse_address
+from ipcchat.address import parse_address
 from ipcchat.client.link import Credentials
 from ipcchat.client.session import Session
 from ipcchat.commands import COMMANDS

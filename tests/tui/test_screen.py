@@ -299,7 +299,7 @@ def test_commands_do_what_they_say(server: Process, tmp_path: Path) -> None:
         una.line("/names #deeds")
         una.wait("#deeds: tom, ursula")
         una.line("/names #nowhere")
-        una.wait("you are not in #nowhere – /join #nowhere")
+        una.wait("there is no room #nowhere")
         una.line("/list *cell*")
         una.wait(re.compile(r"│ #cellar +1 member ").search)  # type: ignore[arg-type]
         una.line("/list #nosuchroom")
@@ -369,7 +369,7 @@ def test_nothing_unsent_is_left_behind_by_surprise(tmp_path: Path) -> None:
             shown.line("said too late")
             shown.wait("│ … said too late")
             shown.line("/quit")
-            shown.wait("1 line not sent: quit all the same?  y yes · n no")
+            shown.wait("1 line not sent, kept for next time: quit all the same?")
             shown.type("n")
             shown.wait(lambda text: "quit all the same" not in text)
             shown.line("/exit")

@@ -6,9 +6,10 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from ipcchat.address import Address, parse_address
 from ipcchat.cli import run, send, tail
-from ipcchat.client.address import Address, parse_address
 from ipcchat.client.profile import Profile, open_profile
+from ipcchat.client.unsent import Unsent
 from ipcchat.configuration import add_flags
 from ipcchat.errors import UsageError
 from ipcchat.settings import ClientSettings
@@ -67,10 +68,13 @@ def _main(arguments: list[str]) -> int:
             "the screen needs a terminal", "for scripts: ipcchat-client send, ipcchat-client tail"
         )
     with open_profile(settings.name, interactive=True) as profile:
-        return run.run(_screen(address, profile, settings))
+        unsent = Unsent(profile, str(address)) if profile.locked else None
+        return run.run(_screen(address, profile, settings, unsent))
 
 
-async def _screen(address: Address, profile: Profile, settings: ClientSettings) -> int:
+async def _screen(
+    address: Address, profile: Profile, settings: ClientSettings, unsent: Unsent | None
+) -> int:
     # Imported here, for `send` and `tail` need neither the screen nor its library.
     from ipcchat.client.link import Credentials
     from ipcchat.client.outbox import new_draft
@@ -91,7 +95,7 @@ async def _screen(address: Address, profile: Profile, settings: ClientSettings) 
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, end, number)
     credentials = Credentials(profile.nick, profile.secret, profile.asked, device=new_draft())
-    session = Session(address, credentials, settings)
+    session = Session(address, credentials, settings, unsent=unsent)
     try:
         await session.start()
         await run_screen(session, settings, greeting=profile.said)

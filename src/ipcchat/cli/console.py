@@ -37,7 +37,7 @@ async def console(
             await server.open_console(),
             Credentials(settings.operator_nick),
             shown,
-            shown=server.addresses[0] if server.addresses else "here",
+            shown="here",
         )
         try:
             await session.start()

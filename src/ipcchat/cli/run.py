@@ -78,6 +78,8 @@ def show(text: str = "", *, flush: bool = True) -> None:
     Raises BrokenPipeError where nobody reads, FileError.
     """
     if sys.stdout is None:
+        if text:
+            raise FileError("cannot write the output: it is closed")
         return
     try:
         sys.stdout.write(text)

@@ -17,6 +17,7 @@ __all__ = ["send"]
 
 T = TypeVar("T")
 
+_OPEN = "it may have been said: look before sending again"
 LIMIT = 16 * 1024 * 1024
 """Bytes of standard input that are said as one."""
 _EXAMPLES = """\
@@ -71,11 +72,15 @@ async def _send(
             ),
             Unreachable(f"cannot reach {settings.server}: no answer within {seconds:g} s"),
         )
-        late = ConnectionLost(
-            f"not stored within {seconds:g} s", "it may have been said: look before sending again"
-        )
         async for piece in pieces:
-            await _within(seconds, chat.say(room, piece), late)
+            late = ConnectionLost(f"not stored within {seconds:g} s", _OPEN)
+            try:
+                await _within(seconds, chat.say(room, piece), late)
+            except ConnectionLost as error:
+                if error is late and chat.trouble:
+                    text = f"not stored within {seconds:g} s: {chat.trouble}"
+                    raise ConnectionLost(text, "it was not said: try again later") from None
+                raise
             said += 1
     if not said:
         raise UsageError("nothing to say", "the input is empty")

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ipcchat import paths
 from ipcchat.cli import run
-from ipcchat.errors import EXIT_RUNTIME, ProtocolError, Unreachable
+from ipcchat.errors import EXIT_RUNTIME, ProtocolError, Unreachable, UsageError
 from ipcchat.settings import ServerSettings
 from ipcchat.wire import messages
 from ipcchat.wire.protocol import Protocol, Role
@@ -45,6 +45,11 @@ async def ask(settings: ServerSettings, request: Struct) -> Any:
 
     Raises Unreachable, ProtocolError.
     """
+    if settings.data == paths.MEMORY and not settings.control:
+        raise UsageError(
+            "a server with --data :memory: has no control socket",
+            "give it one, and name it here too: --set control=PATH",
+        )
     path = Path(settings.control or paths.control_path(settings.data or paths.data_dir()))
     try:
         reader, writer = await asyncio.open_unix_connection(path)

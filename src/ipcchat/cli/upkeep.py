@@ -14,7 +14,6 @@ from ipcchat.transcript import as_json
 
 __all__ = ["COMMANDS", "add"]
 
-_MEMORY = ":memory:"
 _EXAMPLES = {
     "backup": """\
   ipcchat-server backup /backups/chat-$(date +%F).sqlite
@@ -72,7 +71,7 @@ def add(commands: Any) -> None:
 
 
 def _data(settings: ServerSettings) -> Path:
-    if settings.data == _MEMORY:
+    if settings.data == paths.MEMORY:
         raise UsageError("a server with --data :memory: keeps nothing", "name a directory: --data")
     return Path(settings.data or paths.data_dir())
 

@@ -17,8 +17,8 @@ from typing import Any
 from msgspec import Struct
 
 from ipcchat import text
+from ipcchat.address import parse_address
 from ipcchat.client import intake, queries
-from ipcchat.client.address import parse_address
 from ipcchat.client.feed import Feed
 from ipcchat.client.lifeline import Lifeline
 from ipcchat.client.link import Credentials, Link
@@ -167,6 +167,11 @@ class Chat:
     def link(self) -> Link | None:
         """The present connection, for the feeds."""
         return self._lifeline.link
+
+    @property
+    def trouble(self) -> str:
+        """Why the server can't store what is said at present (a full disk); empty: it can."""
+        return self._outbox.trouble
 
     def up(self, link: Link, hello: HelloOk, login: LoginOk) -> None:
         """Logged in."""

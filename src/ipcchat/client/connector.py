@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
-from ipcchat.client.address import Address
+from ipcchat.address import Address
 from ipcchat.errors import Unreachable
 
 __all__ = ["NoAnswer", "dial"]

@@ -19,9 +19,10 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from ipcchat.client.address import Address
+from ipcchat.address import Address
 from ipcchat.client.connector import NoAnswer, dial
 from ipcchat.client.link import Credentials, Link
+from ipcchat.client.waking import Waking, boot_time
 from ipcchat.errors import (
     ConnectionLost,
     IpcchatError,
@@ -78,11 +79,13 @@ class Lifeline:
         insist: bool = False,
         patience: float | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
+        clock: Callable[[], float] = boot_time,
     ) -> None:
         """`insist`: a first contact that is not answered, or cut off, is tried again too.
 
         `patience`: seconds without a connection after which `run` raises; None: never. A socket
-        that is connected already is used once: with it, everything ends.
+        that is connected already is used once: with it, everything ends. `clock`: one that goes
+        on while the machine sleeps; after that a new connection is made at once.
         """
         self.address = address
         self._credentials = credentials
@@ -91,6 +94,7 @@ class Lifeline:
         self._insist = insist
         self._patience = patience
         self._uniform = uniform
+        self._waking = Waking(self.hurry, clock)
         self._hurry = asyncio.Event()
         self._online = asyncio.Event()
         self._failure: IpcchatError | None = None
@@ -102,12 +106,15 @@ class Lifeline:
 
     async def run(self) -> None:
         """Keeps the connection. Raises Unreachable, Refused, ProtocolError, ConnectionLost."""
+        if not isinstance(self.address, socket.socket):
+            self._waking.start()
         try:
             await self._keep()
         except IpcchatError as error:
             self._failure = error
             raise
         finally:
+            self._waking.stop()
             self._failure = self._failure or ConnectionLost("the connection was closed")
             self._online.set()
             link, self.link = self.link, None

@@ -64,6 +64,8 @@ class Model:
         self.state: State = "connecting"
         self.detail = ""
         """About `state`, for the status line."""
+        self._before: set[int] = set()
+        """Who was online when the connection was lost: their coming back is no news."""
         self.rooms: dict[int, RoomView] = {}
         """The rooms one is in, by number, in the order of joining."""
         self.focused = True
@@ -109,6 +111,13 @@ class Model:
 
     def set_state(self, state: State, detail: str = "") -> None:
         """How the connection is."""
+        if self.state == "online" and state != "online":
+            self._before = {
+                member.account
+                for room in self.rooms.values()
+                for member in room.members.values()
+                if member.status == "online"
+            }
         self.state = state
         self.detail = detail
         self.version += 1
@@ -356,7 +365,9 @@ class Model:
         if before != nick:
             who = "you are" if mine else f"{before} is"
             self.note(room.number, f"{who} now known as {nick}")
-        if was != status and not mine and room.spoke_recently(member.account):
+        back = status == "online" and member.account in self._before
+        self._before.discard(member.account)
+        if was != status and not mine and not back and room.spoke_recently(member.account):
             self.note(room.number, f"{nick} is {status}")
         self._changed(room)
 

@@ -81,6 +81,8 @@ class Outbox:
         self._rooms: dict[int, deque[_Item]] = {}
         self._open: dict[str, _Item] = {}
         """Lines given up whose outcome is open, by draft id."""
+        self.trouble = ""
+        """Why the server could not take a line when it was last asked; empty: it could."""
         self.idle = asyncio.Event()
         """Set while nothing waits to be said."""
         self.idle.set()
@@ -132,6 +134,10 @@ class Outbox:
         if queue[0] is item:
             self._send(pending.room)
 
+    def adopt(self, pending: Pending) -> None:
+        """Takes a failed line of an earlier run, whose outcome is open: the server may have it."""
+        self._open[pending.draft] = _Item(pending, None, tried=True, given_up=True)
+
     def _send(self, number: int) -> None:
         """Sends the room's first line, where that may be done now."""
         queue = self._rooms.get(number)
@@ -157,6 +163,7 @@ class Outbox:
         elif not reply.retry:
             self._finish(item, intake.refused(reply))
         elif not item.given_up:
+            self.trouble = intake.refused(reply).text
             item.pause = self._loop.call_later(_pause(reply), self._again, item)
 
     def _again(self, item: _Item) -> None:
@@ -174,6 +181,7 @@ class Outbox:
     def _finish(self, item: _Item, outcome: Outcome) -> None:
         """The line has its outcome."""
         pending = item.pending
+        self.trouble = ""
         self._stop(item)
         self._open.pop(pending.draft, None)
         if isinstance(outcome, Done):

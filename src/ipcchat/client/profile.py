@@ -1,7 +1,7 @@
 """What a client keeps for one account, in the state directory: secret, nick, unsent drafts.
 
     profiles/ann/profile.json   {"nick": "ann", "secret": "32 hexadecimal digits"}
-    profiles/ann/drafts.json    {"#lobby": "half a sentence"}
+    profiles/ann/unsent.json    {"lines": [{"room": "#lobby", "text": "…", …}]}
     profiles/ann/lock           held while somebody types under this profile
 
 Files are for their owner alone and are replaced whole. Nothing here is to be called on a running
@@ -74,22 +74,25 @@ class Profile:
         self._lock = lock
         return True
 
-    def load_drafts(self) -> dict[str, str]:
-        """What was being typed, by the room's name. Raises FileError."""
-        path = self.directory / "drafts.json"
-        found = _read(path)
-        if found is None:
-            return {}
-        if not all(isinstance(text, str) for text in found.values()):
-            raise _damaged(path)
-        return found
+    @property
+    def locked(self) -> bool:
+        """Whether this is the one that somebody types under, and keeps the unsent lines."""
+        return self._lock is not None
 
-    def save_drafts(self, drafts: dict[str, str]) -> None:
-        """Keeps what is being typed; empty texts are left out. Raises FileError."""
-        kept = {room: text for room, text in drafts.items() if text}
-        path = self.directory / "drafts.json"
-        if kept or path.exists():
-            _write(path, kept)
+    def load_unsent(self) -> list[Any]:
+        """What was said and had no outcome when the client ended. Raises FileError."""
+        path = self.directory / "unsent.json"
+        found = _read(path)
+        lines = [] if found is None else found.get("lines")
+        if not isinstance(lines, list):
+            raise _damaged(path)
+        return lines
+
+    def save_unsent(self, lines: list[dict[str, str]]) -> None:
+        """Keeps such lines, in place of those kept before. Raises FileError."""
+        path = self.directory / "unsent.json"
+        if lines or path.exists():
+            _write(path, {"lines": lines})
 
 
 def open_profile(

@@ -19,14 +19,15 @@ from typing import Any
 from msgspec import Struct
 
 from ipcchat import text
+from ipcchat.address import Address
 from ipcchat.client import queries
-from ipcchat.client.address import Address
 from ipcchat.client.follower import Follower
 from ipcchat.client.lifeline import Lifeline
 from ipcchat.client.link import Credentials, Link
 from ipcchat.client.membership import Membership
-from ipcchat.client.model import Model, Pending, RoomView
+from ipcchat.client.model import Model, Pending, RoomView, now_ms
 from ipcchat.client.outbox import Outbox, new_draft
+from ipcchat.client.unsent import Unsent
 from ipcchat.entries import Entry
 from ipcchat.errors import ConnectionLost, Refused
 from ipcchat.settings import ClientSettings
@@ -37,6 +38,7 @@ from ipcchat.wire.messages import (
     HistoryOk,
     LoginOk,
     LogLine,
+    Member,
     Nick,
     Part,
     Room,
@@ -63,6 +65,7 @@ class Session:
         settings: ClientSettings,
         *,
         rooms: Iterable[str] = (),
+        unsent: Unsent | None = None,
         shown: str = "",
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -70,6 +73,7 @@ class Session:
 
         `address`: a server's, or a socket that is connected to one. `rooms`: names of rooms to be
         in besides those one is in already, the first is shown; without any, `settings.room`.
+        `unsent`: where lines without an outcome are kept, and those of last time are.
         `shown`: the server's address as the status line has it.
         """
         self.settings = settings
@@ -93,6 +97,7 @@ class Session:
             spawn=self._spawn,
             changed=self._changed,
         )
+        self._unsent = unsent
         self._group: asyncio.TaskGroup | None = None
         self._main: asyncio.Task[None] | None = None
 
@@ -139,6 +144,8 @@ class Session:
                 pass  # the user sees them as unsent; nothing is sent later by surprise
         self._main.cancel()
         await asyncio.gather(self._main, return_exceptions=True)
+        if self._unsent is not None:
+            await self._unsent.close()
 
     def reconnect(self) -> None:
         """Connects anew, at once."""
@@ -166,7 +173,38 @@ class Session:
         return self._group.create_task(job)
 
     def _changed(self) -> None:
+        if self._unsent is not None:
+            self._keep(self._unsent)
         self.on_change()
+
+    def _keep(self, unsent: Unsent) -> None:
+        """Takes up what was left of last time in rooms just entered, and keeps what is open now."""
+        for room in self.model.rooms.values():
+            for epoch, pending in unsent.take(room.name) if room.number > 0 else ():
+                pending.room, pending.time = room.number, now_ms()
+                pending.state, pending.reason = "failed", "left from last time"
+                if epoch == self._follower.epoch:
+                    self._outbox.adopt(pending)
+                else:
+                    pending.draft = new_draft()  # in this history its id says nothing
+                room.pending.append(pending)
+                self.model.touch(pending)
+        unsent.keep(self._follower.epoch, self.unsent)
+
+    @property
+    def unsent(self) -> list[tuple[str, Pending]]:
+        """Lines without an outcome, each with its room's name."""
+        return [
+            (room.name, pending)
+            for room in self.model.rooms.values()
+            for pending in room.pending
+            if pending.state != "sent"
+        ]
+
+    @property
+    def keeps(self) -> bool:
+        """Whether unsent lines are there again next time."""
+        return self._unsent is not None
 
     # --- what the lifeline tells ------------------------------------------------------
 
@@ -277,6 +315,12 @@ class Session:
         await self._ask(Nick(0, new_draft(), nick))
         self.model.nick = nick
         self._changed()
+
+    async def list_members(self, name: str) -> tuple[str, list[Member]]:
+        """A room's name and members, whether one is in it or not. Raises TextError, Refused,
+        ConnectionLost."""
+        found = await queries.find_room(self._ask, text.check_room(name))
+        return found.name, await queries.every_member(self._ask, found.room)
 
     async def list_rooms(self) -> list[Room]:
         """Every room at the server."""

@@ -339,9 +339,9 @@ class SqliteJournal:
         if self._check is not None:
             self._check.cancel()
             await asyncio.wait([self._check])
+        self.reader.close()  # first: the last connection to close must be one that may write
         await self._loop.run_in_executor(self._helper, self._finish)
         self._helper.shutdown()
-        self.reader.close()
         self._lock.release()
 
     def _finish(self) -> None:

@@ -162,7 +162,11 @@ def _put_aside(path: Path) -> Path | None:
     # A sound one takes in its WAL first; a damaged one keeps it beside it.
     with contextlib.suppress(sqlite3.Error, JournalError), contextlib.closing(connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    aside = path.with_name(f"{path.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
+    name = f"{path.name}.before-{time.strftime('%Y%m%d-%H%M%S')}"
+    aside, number = path.with_name(name), 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{name}-{number}")
     for suffix in ("", "-wal"):
         with contextlib.suppress(FileNotFoundError):
             os.link(f"{path}{suffix}", f"{aside}{suffix}")

@@ -108,7 +108,7 @@ class Hub:
             if before is not None:
                 before.connection.close(Bye(code="replaced"))
                 self._leave(before)
-        self.log.info("login", f"{session.nick} from {connection.peer.address}")
+        self._note(session, "login")
         self._sessions_changed()
         return session
 
@@ -138,8 +138,14 @@ class Hub:
             self.log.remove_sink(session.log_sink)
         if not session.quiet:
             self.presence.went(session.account)
-        self.log.info("left", f"{session.nick} from {session.connection.peer.address}")
+        self._note(session, "left")
         self._sessions_changed()
+
+    def _note(self, session: Session, event: str) -> None:
+        peer = session.connection.peer
+        # A monitor that asks `status` every minute is no news.
+        level = "debug" if peer.kind == "control" else "info"
+        self.log.write(level, event, f"{session.nick} from {peer.address}")
 
     def _sessions_changed(self) -> None:
         for session in self.sessions.values():

@@ -22,6 +22,7 @@ from ipcchat.server.eventlog import EventLog
 
 __all__ = ["Listener", "open_tcp", "open_unix", "parse_address"]
 
+_ELSEWHERE = "choose another path: --unix PATH, or --data DIR"
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY = 0.2
 """Seconds between two tries to accept while there are no descriptors left."""
@@ -57,7 +58,8 @@ def _listen_error(where: str, error: OSError) -> ListenError:
             EXIT_SETTING,
         )
     reason = (error.strerror or str(error)).lower()
-    return ListenError(f"cannot listen on {where}: {reason}", exit_code=EXIT_RUNTIME)
+    hint = "name an address of this machine, or a path that can be made"
+    return ListenError(f"cannot listen on {where}: {reason}", hint, EXIT_RUNTIME)
 
 
 def _bind(family: int, address: tuple[object, ...], backlog: int) -> socket.socket:
@@ -89,8 +91,9 @@ async def open_tcp(address: str, backlog: int) -> list[socket.socket]:
             type=socket.SOCK_STREAM,
             flags=socket.AI_PASSIVE,
         )
-    except OSError as error:
-        raise ListenError(f"cannot listen on {address}: unknown host", str(error)) from None
+    except OSError:
+        hint = f"name an address of this machine, or none: --listen :{port}"
+        raise ListenError(f"cannot listen on {address}: unknown host", hint) from None
     sockets: list[socket.socket] = []
     try:
         for family, _, _, _, where in sorted(infos, key=lambda info: info[0]):
@@ -117,13 +120,13 @@ def open_unix(path: Path, mode: int, backlog: int) -> socket.socket:
     """
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise ListenError(f"cannot listen on {path}: there is a file of that name")
+            raise ListenError(f"cannot listen on {path}: there is a file of that name", _ELSEWHERE)
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(os.fspath(path))
             except PermissionError as error:
                 raise _listen_error(str(path), error) from None
-        raise ListenError(f"cannot listen on {path}: another server listens there")
+        raise ListenError(f"cannot listen on {path}: another server listens there", _ELSEWHERE)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o777 & ~mode)
     try:

@@ -35,7 +35,6 @@ from ipcchat.wire.messages import Bye, Error
 
 __all__ = ["Server"]
 
-MEMORY = ":memory:"
 """The data directory that keeps nothing."""
 _FIXED = (
     "listen",
@@ -97,7 +96,7 @@ class Server:
         Raises JournalError and its kin, ListenError, SettingError; nothing is left open then.
         """
         settings = self.settings
-        data = None if settings.data == MEMORY else Path(settings.data or paths.data_dir())
+        data = None if settings.data == paths.MEMORY else Path(settings.data or paths.data_dir())
         self._journal = await open_journal(
             data,
             batch_drafts=settings.batch_drafts,
@@ -112,7 +111,7 @@ class Server:
             raise
         self._hub = Hub(settings, self._journal, self.log)
         self._hub.reread = self._reload
-        self._hub.data = MEMORY if data is None else str(data)
+        self._hub.data = paths.MEMORY if data is None else str(data)
         self.tick = self._hub.tick
         self._door = Door(self._hub)
         self._gate = Gate(self._hub)
@@ -145,6 +144,10 @@ class Server:
 
     async def _listen(self, data: Path | None) -> None:
         settings = self.settings
+        if not settings.listen and not settings.unix:
+            raise SettingError(
+                "there is nowhere to listen; give --listen HOST:PORT, or --unix PATH"
+            )
         sockets: list[tuple[socket.socket, str]] = []
         try:
             for address in settings.listen:
@@ -153,7 +156,9 @@ class Server:
                 path = Path(settings.unix)
                 sockets.append((open_unix(path, 0o666, settings.backlog), "unix"))
             if settings.control or data is not None:
-                self.control_path = Path(settings.control or paths.control_path(data or MEMORY))
+                self.control_path = Path(
+                    settings.control or paths.control_path(data or paths.MEMORY)
+                )
                 sockets.append((open_unix(self.control_path, 0o600, settings.backlog), "control"))
         finally:
             for sock, kind in sockets:

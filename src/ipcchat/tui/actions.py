@@ -86,10 +86,11 @@ async def _list(screen: "ChatScreen", call: Invocation) -> None:
 
 
 async def _names(screen: "ChatScreen", call: Invocation) -> None:
-    room = _named(screen, call.arguments)
-    here = sorted(m.nick for m in room.members.values() if m.status == "online")
-    away = sorted(f"{m.nick} ({m.status})" for m in room.members.values() if m.status != "online")
-    screen.show(f"{room.name}: {', '.join([*here, *away]) or 'nobody'}", "help")
+    wanted = call.arguments[0] if call.arguments else _room(screen).name
+    name, members = await screen.session.list_members(wanted)
+    here = sorted(member.nick for member in members if member.status == "online")
+    away = sorted(f"{item.nick} ({item.status})" for item in members if item.status != "online")
+    screen.show(f"{name}: {', '.join([*here, *away]) or 'nobody'}", "help")
 
 
 async def _topic(screen: "ChatScreen", call: Invocation) -> None:
@@ -148,13 +149,13 @@ async def _reconnect(screen: "ChatScreen", call: Invocation) -> None:
 
 
 async def _quit(screen: "ChatScreen", call: Invocation) -> None:
-    unsent = [item for room in screen.model.rooms.values() for item in room.pending]
-    count = sum(item.state != "sent" for item in unsent)
+    count = len(screen.session.unsent)
     if not count:
         screen.leave()
         return
     lines = f"{count} line{'s' * (count != 1)} not sent"
-    screen.ask(Question(f"{lines}: quit all the same?  y yes · n no", {"y": screen.leave}))
+    kept = ", kept for next time" if screen.session.keeps else ""
+    screen.ask(Question(f"{lines}{kept}: quit all the same?  y yes · n no", {"y": screen.leave}))
 
 
 async def _operate(screen: "ChatScreen", call: Invocation) -> None:

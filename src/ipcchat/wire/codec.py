@@ -95,7 +95,9 @@ def _explain(
     try:
         head = _heads.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return RemoteProtocolError("a frame that is not one JSON object", "bad_json")
+        return RemoteProtocolError(
+            "a frame that is not one JSON object, or nests too deep", "bad_json"
+        )
     request = head.id if type(head.id) is int and 0 <= head.id < 2**53 else None
     if not isinstance(head.type, str):
         return RemoteProtocolError("a message without a type", "bad_field", request)

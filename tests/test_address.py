@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipcchat.client.address import Address, parse_address
+from ipcchat.address import Address, parse_address
 from ipcchat.errors import UsageError
 
 
