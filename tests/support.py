@@ -5,8 +5,10 @@ TLS, limits and the like change here, in one place.
 
 import asyncio
 import os
+import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,7 +37,15 @@ from ipcchat.wire.messages import (
 )
 from ipcchat.wire.protocol import Protocol, Role
 
-__all__ = ["Process", "RawClient", "draft", "serve", "serve_process", "server_settings"]
+__all__ = [
+    "Process",
+    "RawClient",
+    "draft",
+    "free_port",
+    "serve",
+    "serve_process",
+    "server_settings",
+]
 
 T = TypeVar("T")
 
@@ -93,6 +103,15 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "XDG_RUNTIME_DIR": str(home / "run"),
         **more,
     }
+
+
+def free_port() -> int:
+    """A port that stays free until it is listened on: not one that the system gives to others."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

@@ -1,20 +1,13 @@
 """The main job, over real ptys: a console and two clients talk; nothing is lost by a crash."""
 
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support import serve_process
+from tests.support import free_port, serve_process
 from tests.terminal import Terminal, terminal
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def ready(shown: Terminal) -> None:

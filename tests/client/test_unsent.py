@@ -3,14 +3,13 @@
 import asyncio
 import json
 import secrets
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import RawClient, serve
+from tests.support import RawClient, free_port, serve
 
 from ipcchat.address import parse_address
 from ipcchat.client.link import Credentials
@@ -25,12 +24,6 @@ from ipcchat.wire.messages import History
 pytestmark = pytest.mark.asyncio
 
 SETTINGS = ClientSettings(retry_first=0.01, retry_early=0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from ipcchat.client.session import Session
 from ipcchat.commands import COMMANDS
 from ipcchat.entries import Entry
 from ipcchat.settings import ClientSettings
+from ipcchat.tui.app import made
 from ipcchat.tui.editor import Editor
 from ipcchat.tui.screen import ChatScreen
 from ipcchat.wire.messages import FollowOk, Member, Room
@@ -207,7 +208,7 @@ async def keyboard() -> AsyncIterator[Keyboard]:
         session = Session(parse_address(settings.server), credentials, settings)
         await session.start()
         with create_pipe_input() as pipe:
-            screen = ChatScreen(session, settings, input=pipe, output=DummyOutput())
+            screen = made(session, settings, input=pipe, output=DummyOutput())
             async with asyncio.TaskGroup() as group:
                 group.create_task(screen.run())
                 await until(lambda: screen.app.is_running and bool(session.model.rooms))

@@ -16,6 +16,7 @@ from ipcchat.client.session import Session
 from ipcchat.commands import COMMANDS
 from ipcchat.settings import ClientSettings
 from ipcchat.tui.actions import ACTIONS
+from ipcchat.tui.app import made
 from ipcchat.tui.keys import KEYS, Key, bindings, help_table
 from ipcchat.tui.question import Question
 from ipcchat.tui.screen import ChatScreen
@@ -30,7 +31,7 @@ def screen() -> Iterator[ChatScreen]:
     settings = ClientSettings(server="127.0.0.1:9")
     session = Session(parse_address(settings.server), Credentials("ann", "0" * 32), settings)
     with create_pipe_input() as pipe:
-        yield ChatScreen(session, settings, input=pipe, output=DummyOutput())
+        yield made(session, settings, input=pipe, output=DummyOutput())
 
 
 def pressed(keys: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ Nothing here blocks, reorders, or starts tasks.
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from msgspec import Struct
 
@@ -26,11 +26,7 @@ from ipcchat.wire import codec
 from ipcchat.wire import protocol as wire
 from ipcchat.wire.messages import Bye, Changed, Error
 
-if TYPE_CHECKING:
-    from ipcchat.server.session import Session
-    from ipcchat.server.subscription import Subscription
-
-__all__ = ["Connection", "Owner", "Tick"]
+__all__ = ["Connection", "Owner", "Source", "Tick"]
 
 # One buffer for all connections: a chunk is decoded before the next read begins.
 _BUFFER = memoryview(bytearray(256 * 1024))
@@ -40,6 +36,13 @@ LINGER = 1.0
 """Seconds that a closing connection may take to read its last frame."""
 
 _REPLIES, _PARKED, _DRAINING = 1, 2, 4
+
+
+class Source(Protocol):
+    """What sends batches: a subscription."""
+
+    def step(self) -> None:
+        """The connection takes bytes again."""
 
 
 class Owner(Protocol):
@@ -103,7 +106,6 @@ class Connection(asyncio.BufferedProtocol):
         "opened_at",
         "peer",
         "progress",
-        "session",
         "transport",
         "wire",
     )
@@ -114,7 +116,6 @@ class Connection(asyncio.BufferedProtocol):
         self.peer = peer
         self.number = number
         self.wire = wire.Protocol(wire.Role.SERVER)
-        self.session: Session | None = None
         self.device = ""
         self.nonce = ""
         self.in_flight = 0
@@ -123,14 +124,14 @@ class Connection(asyncio.BufferedProtocol):
         """When it began to close, in seconds of the loop's clock; 0 while it is open."""
         self.opened_at = self.heard = self.progress = self._loop.time()
         self.transport: asyncio.Transport | None = None
-        self._queue: deque[tuple[Subscription | None, int, bytes]] = deque()
+        self._queue: deque[tuple[Source | None, int, bytes]] = deque()
         self._batch_bytes = 0
         self._reply_bytes = 0
         self._paused = False
         self._dirty = False
         self._held = 0
         self._parked: list[Struct | RemoteProtocolError] = []
-        self._waiting: set[Subscription] | None = None
+        self._waiting: set[Source] | None = None
         self._stale: set[str] | None = None
         self._last_unsent = 0
 
@@ -242,7 +243,7 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self.send_frames(frames)
 
-    def deliver(self, subscription: "Subscription", first: int, frames: bytes) -> bool:
+    def deliver(self, subscription: Source, first: int, frames: bytes) -> bool:
         """Sends a batch that starts with seq `first`; false when the queue is over its bound."""
         if self.closing:
             return True
@@ -256,10 +257,10 @@ class Connection(asyncio.BufferedProtocol):
             return True
         return self._batch_bytes <= self._owner.settings.queue_bytes
 
-    def drop(self, subscription: "Subscription") -> int | None:
+    def drop(self, subscription: Source) -> int | None:
         """Drops the subscription's unwritten batches; the first seq dropped, or None."""
         dropped = None
-        kept: deque[tuple[Subscription | None, int, bytes]] = deque()
+        kept: deque[tuple[Source | None, int, bytes]] = deque()
         for item in self._queue:
             if item[0] is subscription:
                 self._batch_bytes -= len(item[2])
@@ -297,7 +298,7 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a page may be written: nothing waits, and the transport takes bytes."""
         return not self._paused and not self._queue
 
-    def when_idle(self, subscription: "Subscription") -> None:
+    def when_idle(self, subscription: Source) -> None:
         """The subscription's `step` is called once the connection is idle."""
         if self._waiting is None:
             self._waiting = set()

@@ -98,7 +98,6 @@ class Hub:
             quiet=quiet,
             since=now_ms(),
         )
-        connection.session = session
         self.sessions[connection.number] = session
         if not quiet:
             self.presence.came(account)
@@ -123,8 +122,9 @@ class Hub:
             return
         if not self.connections:
             self.empty.set()
-        if connection.session is not None:
-            self._leave(connection.session)
+        session = self.sessions.get(connection.number)
+        if session is not None:
+            self._leave(session)
 
     def _leave(self, session: Session) -> None:
         if self.sessions.pop(session.connection.number, None) is None:

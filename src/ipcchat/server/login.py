@@ -54,7 +54,7 @@ class Door:
         A login that waits for the journal parks the rest.
         """
         for index, value in enumerate(values):
-            if connection.session is not None:
+            if connection.number in self._hub.sessions:
                 return values[index:]
             if isinstance(value, RemoteProtocolError):
                 answer_error(connection, value)

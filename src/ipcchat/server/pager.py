@@ -7,12 +7,18 @@ the cap on requests in flight and by the number of subscriptions of a connection
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from ipcchat.server.connection import Connection
-
-__all__ = ["Pager"]
+__all__ = ["Asker", "Pager"]
 
 Job = Callable[[], Awaitable[None]]
+
+
+class Asker(Protocol):
+    """On whose behalf a job is run: a connection."""
+
+    @property
+    def closing(self) -> float: ...
 
 
 class Pager:
@@ -20,11 +26,11 @@ class Pager:
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
-        self._jobs: dict[Connection, deque[Job]] = {}
-        self._line: deque[Connection] = deque()
+        self._jobs: dict[Asker, deque[Job]] = {}
+        self._line: deque[Asker] = deque()
         self._wake = asyncio.Event()
 
-    def ask(self, connection: Connection, job: Job) -> None:
+    def ask(self, connection: Asker, job: Job) -> None:
         """The job is run when it is the connection's turn, unless the connection closes first."""
         jobs = self._jobs.get(connection)
         if jobs is not None:

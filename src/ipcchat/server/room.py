@@ -7,15 +7,12 @@ Delivery is fed by the journal's committed feed alone, in order.
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ipcchat.entries import Entry
 from ipcchat.wire import codec
 
-if TYPE_CHECKING:
-    from ipcchat.server.subscription import Subscription
-
-__all__ = ["BATCH", "Room", "batches"]
+__all__ = ["BATCH", "Follower", "Room", "batches"]
 
 BATCH = 64 * 1024
 """A batch is cut at a frame's border at or below so many bytes."""
@@ -31,6 +28,13 @@ def batches(frames: list[bytes]) -> Iterator[tuple[int, bytes]]:
         size += len(frame)
     if start < len(frames):
         yield len(frames) - start, b"".join(frames[start:])
+
+
+class Follower(Protocol):
+    """Who is handed the room's batches: a live subscription."""
+
+    def offer(self, first: int, last: int, data: bytes) -> None:
+        """The batch of the entries [first..last]."""
 
 
 class Room:
@@ -51,7 +55,7 @@ class Room:
         self.number = number
         self.delivered = delivered
         """seq of the last entry handed out; everything up to it can be read."""
-        self.followers: dict[Subscription, None] = {}
+        self.followers: dict[Follower, None] = {}
         """Live subscriptions, in the order they came."""
         self.subscribers = 0
         """All subscriptions, live or catching up; without any the room is forgotten."""

@@ -275,10 +275,12 @@ class Server:
 
     def received(self, connection: Connection, values: list[Struct | RemoteProtocolError]) -> None:
         """Values were read: the door's until there is a session, then the gate's."""
-        if connection.session is None:
+        session = self._hub.sessions.get(connection.number)
+        if session is None:
             values = self._door.received(connection, values)
-        if values and connection.session is not None:
-            self._gate.received(connection, connection.session, values)
+            session = self._hub.sessions.get(connection.number)
+        if values and session is not None:
+            self._gate.received(connection, session, values)
 
     def lost(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -307,7 +309,7 @@ class Server:
         elif connection.unsent and now - connection.progress > settings.reply_timeout:
             self.log.info("too_slow", f"{connection.peer.address} takes nothing")
             connection.close(Error(code="too_slow"))
-        elif connection.session is None:
+        elif connection.number not in self._hub.sessions:
             if now - connection.opened_at > settings.login_timeout:
                 connection.close(Error(code="idle", text="no login"))
         elif connection.reading and now - alive > settings.idle_after:

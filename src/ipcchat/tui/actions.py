@@ -4,9 +4,7 @@ An action raises IpcchatError for what can't be done; the screen shows it as one
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ipcchat import commands, transcript
 from ipcchat.client.model import RoomView
@@ -16,24 +14,22 @@ from ipcchat.errors import IpcchatError, Refused, UsageError
 from ipcchat.tui.clock import now
 from ipcchat.tui.keys import KEYS
 from ipcchat.tui.question import Question
+from ipcchat.tui.screen import Action, ChatScreen
 
-if TYPE_CHECKING:
-    from ipcchat.tui.screen import ChatScreen
-
-__all__ = ["ACTIONS", "Action"]
+__all__ = ["ACTIONS"]
 
 _CHUNK = 2000
 """Entries that are written to a file at a time."""
 
 
-def _room(screen: "ChatScreen") -> RoomView:
+def _room(screen: ChatScreen) -> RoomView:
     room = screen.model.rooms.get(screen.model.current)
     if room is None:
         raise Refused("no_room", "you are in no room", hint="/join #room")
     return room
 
 
-def _named(screen: "ChatScreen", arguments: tuple[str, ...]) -> RoomView:
+def _named(screen: ChatScreen, arguments: tuple[str, ...]) -> RoomView:
     """The room that is named, else the current one."""
     if not arguments:
         return _room(screen)
@@ -43,7 +39,7 @@ def _named(screen: "ChatScreen", arguments: tuple[str, ...]) -> RoomView:
     return room
 
 
-async def _help(screen: "ChatScreen", call: Invocation) -> None:
+async def _help(screen: ChatScreen, call: Invocation) -> None:
     if call.arguments:
         row = commands.find(call.arguments[0], screen.role)
         also = f" (also {', '.join('/' + alias for alias in row.aliases)})" if row.aliases else ""
@@ -55,21 +51,21 @@ async def _help(screen: "ChatScreen", call: Invocation) -> None:
     screen.show("\n".join(lines), "help")
 
 
-async def _keys(screen: "ChatScreen", call: Invocation) -> None:
+async def _keys(screen: ChatScreen, call: Invocation) -> None:
     screen.show("\n".join(f"{row.shown} – {row.help}" for row in KEYS), "help")
 
 
-async def _join(screen: "ChatScreen", call: Invocation) -> None:
+async def _join(screen: ChatScreen, call: Invocation) -> None:
     known = screen.model.room_by_name(call.arguments[0])
     room = known or await screen.session.join(call.arguments[0])
     screen.go_to(room.number)
 
 
-async def _part(screen: "ChatScreen", call: Invocation) -> None:
+async def _part(screen: ChatScreen, call: Invocation) -> None:
     await screen.session.part(_named(screen, call.arguments).number)
 
 
-async def _list(screen: "ChatScreen", call: Invocation) -> None:
+async def _list(screen: ChatScreen, call: Invocation) -> None:
     rooms = await screen.session.list_rooms()
     if call.arguments:
         wanted = call.arguments[0].lower().strip("*")
@@ -85,7 +81,7 @@ async def _list(screen: "ChatScreen", call: Invocation) -> None:
     screen.show("\n".join(line.rstrip() for line in lines), "help")
 
 
-async def _names(screen: "ChatScreen", call: Invocation) -> None:
+async def _names(screen: ChatScreen, call: Invocation) -> None:
     wanted = call.arguments[0] if call.arguments else _room(screen).name
     name, members = await screen.session.list_members(wanted)
     here = sorted(member.nick for member in members if member.status == "online")
@@ -93,7 +89,7 @@ async def _names(screen: "ChatScreen", call: Invocation) -> None:
     screen.show(f"{name}: {', '.join([*here, *away]) or 'nobody'}", "help")
 
 
-async def _topic(screen: "ChatScreen", call: Invocation) -> None:
+async def _topic(screen: ChatScreen, call: Invocation) -> None:
     room = _room(screen)
     if call.arguments:
         await screen.session.set_topic(room.number, call.arguments[0])
@@ -101,15 +97,15 @@ async def _topic(screen: "ChatScreen", call: Invocation) -> None:
         screen.show(f"{room.name}: {room.topic or 'no topic'}", "help")
 
 
-async def _nick(screen: "ChatScreen", call: Invocation) -> None:
+async def _nick(screen: ChatScreen, call: Invocation) -> None:
     await screen.session.change_nick(call.arguments[0])
 
 
-async def _me(screen: "ChatScreen", call: Invocation) -> None:
+async def _me(screen: ChatScreen, call: Invocation) -> None:
     screen.session.submit(_room(screen).number, call.arguments[0], "me")
 
 
-async def _save(screen: "ChatScreen", call: Invocation) -> None:
+async def _save(screen: ChatScreen, call: Invocation) -> None:
     room = _room(screen)
     if call.arguments:
         path = await asyncio.to_thread(Path(call.arguments[0]).expanduser)
@@ -129,7 +125,7 @@ async def _save(screen: "ChatScreen", call: Invocation) -> None:
     screen.show(file.summary(), "help")
 
 
-async def _write_all(screen: "ChatScreen", room: RoomView, file: transcript.Transcript) -> None:
+async def _write_all(screen: ChatScreen, room: RoomView, file: transcript.Transcript) -> None:
     chunk: list[Entry] = []
     async for entry in screen.session.all_entries(room.number):
         chunk.append(entry)
@@ -139,16 +135,16 @@ async def _write_all(screen: "ChatScreen", room: RoomView, file: transcript.Tran
     await asyncio.to_thread(file.extend, chunk)
 
 
-async def _clear(screen: "ChatScreen", call: Invocation) -> None:
+async def _clear(screen: ChatScreen, call: Invocation) -> None:
     screen.scrollback.clear(_room(screen))
     screen.show("the screen is clear; the history is not: PgUp brings it back", "help")
 
 
-async def _reconnect(screen: "ChatScreen", call: Invocation) -> None:
+async def _reconnect(screen: ChatScreen, call: Invocation) -> None:
     screen.session.reconnect()
 
 
-async def _quit(screen: "ChatScreen", call: Invocation) -> None:
+async def _quit(screen: ChatScreen, call: Invocation) -> None:
     count = len(screen.session.unsent)
     if not count:
         screen.leave()
@@ -158,13 +154,12 @@ async def _quit(screen: "ChatScreen", call: Invocation) -> None:
     screen.ask(Question(f"{lines}{kept}: quit all the same?  y yes · n no", {"y": screen.leave}))
 
 
-async def _operate(screen: "ChatScreen", call: Invocation) -> None:
+async def _operate(screen: ChatScreen, call: Invocation) -> None:
     if screen.operator is None:
         raise IpcchatError("only at the server's own screen")
     await screen.operator.do(screen, call.command.name)
 
 
-Action = Callable[["ChatScreen", Invocation], Coroutine[Any, Any, None]]
 ACTIONS: dict[str, Action] = {
     "help": _help,
     "keys": _keys,

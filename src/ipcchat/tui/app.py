@@ -1,11 +1,22 @@
 """`run`: the screen on a session, from the first key to the last."""
 
+from typing import Any
+
 from ipcchat.client.session import Session
 from ipcchat.settings import ClientSettings
+from ipcchat.tui.actions import ACTIONS
+from ipcchat.tui.keys import bindings
 from ipcchat.tui.operator import OperatorDesk
 from ipcchat.tui.screen import ChatScreen
 
-__all__ = ["run"]
+__all__ = ["made", "run"]
+
+
+def made(
+    session: Session, settings: ClientSettings, desk: OperatorDesk | None = None, **more: Any
+) -> ChatScreen:
+    """A screen with its keys and commands. `more`: see `ChatScreen`."""
+    return ChatScreen(session, settings, ACTIONS, bindings, desk, **more)
 
 
 async def run(
@@ -20,6 +31,6 @@ async def run(
     """
     desk = OperatorDesk(session) if operator else None
     try:
-        await ChatScreen(session, settings, desk, greeting=greeting).run()
+        await made(session, settings, desk, greeting=greeting).run()
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None

@@ -7,13 +7,11 @@ key; each Alt key has another way.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from prompt_toolkit.filters import Condition, FilterOrBool
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-if TYPE_CHECKING:
-    from ipcchat.tui.screen import ChatScreen
+from ipcchat.tui.screen import ChatScreen
 
 __all__ = ["KEYS", "Key", "bindings", "help_table"]
 
@@ -26,12 +24,12 @@ class Key:
     """In prompt_toolkit's words."""
     shown: str
     help: str
-    do: Callable[["ChatScreen"], None]
+    do: Callable[[ChatScreen], None]
     when: str = ""
     """Only while: `empty` (the input is), `failed` (so it is, and a line was not sent)."""
 
 
-def _to_number(number: int) -> Callable[["ChatScreen"], None]:
+def _to_number(number: int) -> Callable[[ChatScreen], None]:
     return lambda screen: screen.go_to_number(number)
 
 
@@ -109,7 +107,7 @@ KEYS: tuple[Key, ...] = (
 """Every key that is not readline's, in the order of `/keys`."""
 
 
-def bindings(screen: "ChatScreen") -> KeyBindings:
+def bindings(screen: ChatScreen) -> KeyBindings:
     """The rows as prompt_toolkit has them; they rest while a question is asked."""
     made = KeyBindings()
     calm = Condition(lambda: screen.question is None and not screen.searching)
@@ -119,7 +117,7 @@ def bindings(screen: "ChatScreen") -> KeyBindings:
         "failed": calm & Condition(lambda: not screen.editor.text and screen.failed() is not None),
     }
 
-    def press(do: Callable[["ChatScreen"], None], event: KeyPressEvent) -> None:
+    def press(do: Callable[[ChatScreen], None], event: KeyPressEvent) -> None:
         do(screen)
 
     for row in KEYS:

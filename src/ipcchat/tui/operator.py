@@ -1,7 +1,6 @@
 """The operator's desk: who is connected, what happened, and the commands of the server itself."""
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from ipcchat.client import operations
 from ipcchat.client.operations import Changed, LogLine, SessionInfo
@@ -11,10 +10,8 @@ from ipcchat.text import clean_line
 from ipcchat.tui.cells import Row, cells, put, row
 from ipcchat.tui.clock import local
 from ipcchat.tui.question import Question
+from ipcchat.tui.screen import ChatScreen
 from ipcchat.tui.wrap import wrap
-
-if TYPE_CHECKING:
-    from ipcchat.tui.screen import ChatScreen
 
 __all__ = ["OperatorDesk"]
 
@@ -37,7 +34,7 @@ class OperatorDesk:
         self._asking = False
         self._stale = False
 
-    def attach(self, screen: "ChatScreen") -> None:
+    def attach(self, screen: ChatScreen) -> None:
         """The desk is shown on a screen."""
         self._screen = screen
         self._session.on_event = self._event
@@ -117,7 +114,7 @@ class OperatorDesk:
 
     # --- what operators do ------------------------------------------------------------
 
-    async def do(self, screen: "ChatScreen", name: str) -> None:
+    async def do(self, screen: ChatScreen, name: str) -> None:
         """`reload` or `shutdown`. Raises IpcchatError."""
         if name == "reload":
             await operations.reload(self._session)
@@ -135,7 +132,7 @@ class OperatorDesk:
         words = f"{others} other{'s' * (others != 1)} connected: shut down?  y yes · n no"
         screen.ask(Question(words, {"y": stop}))
 
-    async def _stop(self, screen: "ChatScreen") -> None:
+    async def _stop(self, screen: ChatScreen) -> None:
         try:
             await operations.shutdown(self._session)
         except IpcchatError as error:

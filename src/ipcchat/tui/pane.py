@@ -1,6 +1,7 @@
 """A container that lays ready rows into prompt_toolkit's screen, past its per-character window."""
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from prompt_toolkit.layout.containers import Container
 from prompt_toolkit.layout.dimension import Dimension
@@ -9,7 +10,21 @@ from prompt_toolkit.layout.screen import Char, Screen, WritePosition
 
 from ipcchat.tui.cells import Row
 
-__all__ = ["RowsPane", "steady"]
+__all__ = ["Desk", "RowsPane", "steady"]
+
+
+class Desk(Protocol):
+    """A pane above the talk, with commands of its own: the operator's. `screen`: a `ChatScreen`."""
+
+    height: int
+
+    def attach(self, screen: Any) -> None: ...
+
+    def detach(self) -> None: ...
+
+    def rows(self, width: int, height: int) -> list[Row]: ...
+
+    async def do(self, screen: Any, name: str) -> None: ...
 
 
 class RowsPane(Container):

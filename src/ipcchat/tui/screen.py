@@ -5,37 +5,35 @@ the model: nothing here keeps a copy of it.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeAlias
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, VSplit
 from prompt_toolkit.output import Output
 
 from ipcchat.client.model import Notice, Pending, RoomView, now_ms
 from ipcchat.client.room import Level
 from ipcchat.client.session import Session
-from ipcchat.commands import Role, Say, parse
+from ipcchat.commands import Invocation, Role, Say, parse
 from ipcchat.entries import Entry
 from ipcchat.errors import IpcchatError, UsageError
 from ipcchat.settings import ClientSettings
 from ipcchat.text import MAX_LINES
 from ipcchat.tui import bars, colours
-from ipcchat.tui.actions import ACTIONS
 from ipcchat.tui.cells import Row
 from ipcchat.tui.clock import now
 from ipcchat.tui.editor import Editor
-from ipcchat.tui.keys import bindings
-from ipcchat.tui.operator import OperatorDesk
-from ipcchat.tui.pane import RowsPane
+from ipcchat.tui.pane import Desk, RowsPane
 from ipcchat.tui.question import Question
 from ipcchat.tui.rows import RowMaker
 from ipcchat.tui.scrollback import Scrollback
 
-__all__ = ["ChatScreen"]
+__all__ = ["Action", "ChatScreen"]
 
 _FRAME = 1 / 30
 """Seconds between two drawings that the network asks for."""
@@ -47,6 +45,9 @@ _LEFT, _RIGHT = 18, 20
 """Columns of the lists."""
 
 
+Action: TypeAlias = Callable[["ChatScreen", Invocation], Coroutine[Any, Any, None]]
+
+
 class ChatScreen:
     """Owns the application of prompt_toolkit; `run` shows it until `leave`."""
 
@@ -54,7 +55,9 @@ class ChatScreen:
         self,
         session: Session,
         settings: ClientSettings,
-        operator: OperatorDesk | None = None,
+        actions: Mapping[str, Action],
+        bind: Callable[["ChatScreen"], KeyBindings],
+        operator: Desk | None = None,
         *,
         greeting: str = "",
         input: Input | None = None,
@@ -64,6 +67,7 @@ class ChatScreen:
         self.model = session.model
         self.settings = settings
         self.operator = operator
+        self._actions = actions
         self.question: Question | None = None
         self.editor: Editor = Editor(self.model, self._watch_focus)
         self._maker = RowMaker(self.model, settings.time_format)
@@ -76,7 +80,7 @@ class ChatScreen:
         self._clock: asyncio.TimerHandle | None = None
         self.app: Application[None] = Application(
             layout=Layout(self._layout()),
-            key_bindings=bindings(self),
+            key_bindings=bind(self),
             style=colours.STYLE,
             color_depth=colours.depth(settings.color),
             full_screen=True,
@@ -296,7 +300,7 @@ class ChatScreen:
                 self.editor.restore(line)
             self.show_error(error)
             return
-        self.spawn(ACTIONS[asked.command.name](self, asked))
+        self.spawn(self._actions[asked.command.name](self, asked))
 
     def paste(self, data: str) -> None:
         """A paste stays one message; a long one asks first."""
