@@ -121,7 +121,7 @@ def serve_process(home: Path, *flags: str, port: int = 0, **env: str) -> Iterato
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     data = home / "server-data"
     command = [sys.executable, "-m", "ipcchat", "server", "--headless"]
-    command += ["--listen", f"127.0.0.1:{port}", "--data", str(data), *flags]
+    command += ["--listen", f"127.0.0.1:{port or free_port()}", "--data", str(data), *flags]
     with (home / "server.log").open("a") as log:
         popen = subprocess.Popen(
             command,

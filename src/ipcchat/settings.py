@@ -107,7 +107,7 @@ class ServerSettings:
         256 * _KIB, "unsent replies past which a connection is not read", "bytes", 64 * _KIB
     )
     reply_timeout: float = setting(
-        30.0, "without progress in sending before a connection is closed", "s", 0.1
+        60.0, "without progress in sending before a connection is closed", "s", 0.1
     )
     requests_in_flight: int = setting(256, "unanswered, of a connection", "requests", 1)
     pages_in_flight: int = setting(4, "of history read at the same time, in all", "pages", 1, 64)
