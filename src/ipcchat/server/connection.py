@@ -131,7 +131,7 @@ class Connection(asyncio.BufferedProtocol):
         self._dirty = False
         self._held = 0
         self._parked: list[Struct | RemoteProtocolError] = []
-        self._waiting: set[Source] | None = None
+        self._waiting: dict[Source, None] | None = None
         self._stale: set[str] | None = None
         self._last_unsent = 0
 
@@ -298,11 +298,16 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a page may be written: nothing waits, and the transport takes bytes."""
         return not self._paused and not self._queue
 
+    @property
+    def takes(self) -> bool:
+        """Whether the transport takes bytes at present."""
+        return not self._paused
+
     def when_idle(self, subscription: Source) -> None:
         """The subscription's `step` is called once the connection is idle."""
         if self._waiting is None:
-            self._waiting = set()
-        self._waiting.add(subscription)
+            self._waiting = {}
+        self._waiting[subscription] = None
 
     def _drained(self) -> None:
         if self._stale:

@@ -89,6 +89,10 @@ class Subscription:
     async def _page(self, ticket: int) -> None:
         if self._ticket != ticket:
             return
+        if not self.connection.takes:
+            # A page of another room came first: this one waits until that has gone out.
+            self.connection.when_idle(self)
+            return
         room, after = self.room, self.next - 1
         try:
             entries = await self._journal.read(
