@@ -16,7 +16,7 @@ TOOLS = ("cat", "cksum", "dirname", "mkdir", "rm", "sh", "sleep")
 def dev(*arguments: str, script: Path = DEV, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [script, *arguments],
-        env={**os.environ, **env},
+        env={**os.environ, "PYTHON": "", **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -4,6 +4,7 @@ The root takes any message; `$defs` has one definition a struct. Replies share t
 of them answers which request is under `x-replies`.
 """
 
+import inspect
 import json
 import sys
 from typing import Any
@@ -40,6 +41,7 @@ def _portable(node: Any) -> Any:
     if isinstance(node, list):
         return [_portable(value) for value in node]
     if isinstance(node, str):
+        node = inspect.cleandoc(node)  # as Python 3.13 does by itself
         return node.replace(r"\A", "^").replace(r"\Z", "$")
     return node
 
