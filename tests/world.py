@@ -116,6 +116,10 @@ class Loop(asyncio.AbstractEventLoop):
             if not timer.cancelled():
                 self._ready.append(timer)
 
+    def spend(self, seconds: float) -> None:
+        """A callback takes so long."""
+        self._now += seconds
+
     def time(self) -> float:
         return self._now
 

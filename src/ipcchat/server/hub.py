@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.journal.journal import Journal
 from ipcchat.server.connection import Connection, Tick
+from ipcchat.server.delivery import Delivery
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.pager import Pager
 from ipcchat.server.presence import PresenceBoard
@@ -74,6 +75,7 @@ class Hub:
             self.sessions.values,
             self.nick_of,
         )
+        self._delivery = Delivery(loop, lambda: self.settings)
         self._rooms: dict[int, Room] = {}
         self._devices: dict[tuple[int, str], Session] = {}
 
@@ -204,9 +206,10 @@ class Hub:
         async for entries in self.journal.feed():
             self._deliver(entries)
             await asyncio.sleep(0)  # a long feed lets the others have their turn
+        self._delivery.finish()
 
     def _deliver(self, entries: Iterable[Entry]) -> None:
-        fresh: list[Room] = []
+        fresh: dict[Room, None] = {}
         for entry in entries:
             if entry.room == SYSTEM_ROOM:
                 self._fact(entry)
@@ -215,9 +218,9 @@ class Hub:
                 self.presence.rooms_changed()
             room = self._rooms.get(entry.room)
             if room is not None and room.collect(entry):
-                fresh.append(room)
+                fresh[room] = None
         for room in fresh:
-            room.flush()
+            self._delivery.ready(room)
 
     def _fact(self, entry: Entry) -> None:
         if entry.kind == "rename":

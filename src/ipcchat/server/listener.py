@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
 import socket
 import stat
 from collections.abc import Callable
@@ -20,8 +21,9 @@ from ipcchat.server.access import Peer, peer_uid
 from ipcchat.server.connection import Connection
 from ipcchat.server.eventlog import EventLog
 
-__all__ = ["Listener", "open_tcp", "open_unix", "parse_address"]
+__all__ = ["Listener", "open_tcp", "open_unix", "parse_address", "raise_descriptors"]
 
+_MANY = 1 << 20
 _ELSEWHERE = "choose another path: --unix PATH, or --data DIR"
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY = 0.2
@@ -111,6 +113,17 @@ async def open_tcp(address: str, backlog: int) -> list[socket.socket]:
             sock.close()
         raise
     return sockets
+
+
+def raise_descriptors() -> int:
+    """Lets this process have as many open files as the system allows; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = _MANY
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return int(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def open_unix(path: Path, mode: int, backlog: int) -> socket.socket:

@@ -41,11 +41,15 @@ class Room:
     """Owns what was delivered of one room. Its methods do not await."""
 
     __slots__ = (
+        "_batches",
         "_fresh",
+        "_left",
         "_tail",
         "_tail_bytes",
         "_tail_limit",
+        "cost",
         "delivered",
+        "flushed_at",
         "followers",
         "number",
         "subscribers",
@@ -59,31 +63,70 @@ class Room:
         """Live subscriptions, in the order they came."""
         self.subscribers = 0
         """All subscriptions, live or catching up; without any the room is forgotten."""
+        self.flushed_at = float("-inf")
+        """When the last flush began, in seconds of the loop's clock."""
+        self.cost = 0.0
+        """Seconds that it took."""
         self._fresh: list[bytes] = []
+        self._batches: list[tuple[int, int, bytes]] = []
+        """Of the flush under way: first and last seq, and the bytes."""
+        self._left: list[Follower] = []
+        """Who has not had them."""
         self._tail: deque[tuple[str, bytes]] = deque()
         self._tail_bytes = 0
         self._tail_limit = tail_bytes
 
     def collect(self, entry: Entry) -> bool:
-        """Takes a committed entry into the next batch; true for the first one of a batch."""
+        """Takes a committed entry into the next batch; false for one that is not to be handed out
+        any more."""
         if entry.seq != self.delivered + len(self._fresh) + 1:
             return False  # was committed before the first follower came: it reads it
         frame = codec.encode(entry)
         self._fresh.append(frame)
         self._tail.append((entry.draft, frame))
         self._tail_bytes += len(frame)
-        return len(self._fresh) == 1
+        return True
 
-    def flush(self) -> None:
-        """Hands what was collected to every follower."""
+    @property
+    def collected(self) -> bool:
+        """Whether something waits for the next flush."""
+        return bool(self._fresh)
+
+    @property
+    def flushing(self) -> bool:
+        """Whether a flush is under way."""
+        return bool(self._left)
+
+    def begin(self, now: float) -> None:
+        """Begins to hand what was collected to whoever follows at this moment; see `step`."""
         frames, self._fresh = self._fresh, []
+        self.flushed_at, self.cost = now, 0.0
+        self._batches = []
         for count, data in batches(frames):
             first = self.delivered + 1
-            last = self.delivered = self.delivered + count
-            for subscription in tuple(self.followers):
-                subscription.offer(first, last, data)
+            self.delivered += count
+            self._batches.append((first, self.delivered, data))
+        self._left = list(self.followers)
+        self._left.reverse()
         while self._tail_bytes > self._tail_limit:
             self._tail_bytes -= len(self._tail.popleft()[1])
+
+    def step(self, most: int) -> int:
+        """Goes on with the flush for at most so many followers; how many it were.
+
+        Who attaches meanwhile has these batches already, and skips them; who fell back or left
+        meanwhile is not served.
+        """
+        left, followers = self._left, self.followers
+        served = min(most, len(left))
+        for _ in range(served):
+            follower = left.pop()
+            for first, last, data in self._batches:
+                if follower in followers:
+                    follower.offer(first, last, data)
+        if not left:
+            self._batches = []
+        return max(1, served)
 
     def recent(self, first: int) -> list[bytes] | None:
         """The frames from seq `first` to the last delivered, or None where they are not kept."""

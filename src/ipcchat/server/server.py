@@ -27,7 +27,7 @@ from ipcchat.server.access import OPERATOR, Peer
 from ipcchat.server.connection import LINGER, Connection, Tick
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub, now_ms
-from ipcchat.server.listener import Listener, open_tcp, open_unix
+from ipcchat.server.listener import Listener, open_tcp, open_unix, raise_descriptors
 from ipcchat.server.login import Door
 from ipcchat.server.requests import Gate
 from ipcchat.settings import ServerSettings
@@ -36,6 +36,8 @@ from ipcchat.wire.messages import Bye, Error
 __all__ = ["Server"]
 
 """The data directory that keeps nothing."""
+_SPARE = 64
+"""Open files that are not connections."""
 _FIXED = (
     "listen",
     "unix",
@@ -144,6 +146,13 @@ class Server:
 
     async def _listen(self, data: Path | None) -> None:
         settings = self.settings
+        fit = raise_descriptors() - _SPARE
+        if fit < settings.max_clients:
+            self.log.warning(
+                "descriptors",
+                f"the system allows {fit:,} connections, max_clients is {settings.max_clients:,}:"
+                " raise its limit of open files (ulimit -n)",
+            )
         if not settings.listen and not settings.unix:
             raise SettingError(
                 "there is nowhere to listen; give --listen HOST:PORT, or --unix PATH"

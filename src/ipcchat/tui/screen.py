@@ -37,13 +37,14 @@ __all__ = ["Action", "ChatScreen"]
 
 _FRAME = 1 / 30
 """Seconds between two drawings that the network asks for."""
+_LAGGING, _LATE = 1 / 5, 0.02
+"""The same while drawings come that late: the loop is a busy server's too, and talk goes first."""
 _CLOCK = 15.0
 """Seconds between two looks at the clock in the status line."""
 _PASTE_ASKS = 5
 """A paste of more lines asks first."""
 _LEFT, _RIGHT = 18, 20
 """Columns of the lists."""
-
 
 Action: TypeAlias = Callable[["ChatScreen", Invocation], Coroutine[Any, Any, None]]
 
@@ -77,6 +78,7 @@ class ChatScreen:
         self._fetching: set[int] = set()
         self._group: asyncio.TaskGroup | None = None
         self._frame: asyncio.TimerHandle | None = None
+        self._lags = False
         self._clock: asyncio.TimerHandle | None = None
         self.app: Application[None] = Application(
             layout=Layout(self._layout()),
@@ -156,10 +158,12 @@ class ChatScreen:
     def changed(self) -> None:
         """The model has changed: the screen is drawn soon."""
         if self._frame is None:
-            self._frame = asyncio.get_running_loop().call_later(_FRAME, self._draw)
+            loop = asyncio.get_running_loop()
+            self._frame = loop.call_later(_LAGGING if self._lags else _FRAME, self._draw)
 
     def _draw(self) -> None:
-        self._frame = None
+        frame, self._frame = self._frame, None
+        self._lags = frame is not None and asyncio.get_running_loop().time() - frame.when() > _LATE
         self._watch_focus()
         self.editor.follow_room()
         if self._greeting and self.model.current:

@@ -1,0 +1,83 @@
+"""When a room hands out what was committed: at once where that is cheap, else on a grid, in slices.
+
+* A quiet room, or one whose flush costs little, is flushed at once.
+* A room whose last flush was costly and recent waits for its grid (`coalesce`): what comes
+  meanwhile leaves in the same `send`, which is where a delivery's cost is.
+* A room is served in slices of `slice_members`; rooms take turns, and between two slices the loop
+  does what else there is.
+
+At most one flush of a room is under way; what is committed meanwhile is its next one.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from ipcchat.server.room import Room
+from ipcchat.settings import ServerSettings
+
+__all__ = ["Delivery"]
+
+_CHEAP = 0.05
+"""The part of the grid's time that a flush may take and yet be done at once."""
+
+
+class Delivery:
+    """Owns the order in which rooms are served. Its methods do not await."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, settings: Callable[[], ServerSettings]
+    ) -> None:
+        self._loop = loop
+        self._settings = settings
+        self._waiting: dict[Room, asyncio.TimerHandle] = {}
+        """Rooms that wait for their grid."""
+        self._line: deque[Room] = deque()
+        """Rooms with a flush under way."""
+        self._scheduled = False
+
+    def ready(self, room: Room) -> None:
+        """The room has collected something since its last flush began."""
+        if room in self._waiting or room.flushing:
+            return
+        grid = self._settings().coalesce
+        wait = room.flushed_at + grid - self._loop.time()
+        if wait > 0 and room.cost > _CHEAP * grid:
+            self._waiting[room] = self._loop.call_later(wait, self._due, room)
+        else:
+            self._begin(room)
+
+    def _due(self, room: Room) -> None:
+        self._waiting.pop(room, None)
+        self._begin(room)
+
+    def _begin(self, room: Room) -> None:
+        room.begin(self._loop.time())
+        self._line.append(room)
+        if not self._scheduled:
+            self._serve()
+
+    def _serve(self) -> None:
+        """One turn: a slice, of one room or of several small ones."""
+        self._scheduled = True  # what begins meanwhile is served below
+        budget = self._settings().slice_members
+        while self._line and budget > 0:
+            room = self._line.popleft()
+            start = self._loop.time()
+            budget -= room.step(budget)
+            room.cost += self._loop.time() - start
+            if room.flushing:
+                self._line.append(room)
+            elif room.collected:
+                self.ready(room)
+        self._scheduled = bool(self._line)
+        if self._scheduled:
+            self._loop.call_soon(self._serve)
+
+    def finish(self) -> None:
+        """Hands out everything now: there will be no more turns."""
+        for room, timer in tuple(self._waiting.items()):
+            timer.cancel()
+            self._due(room)
+        while self._line:
+            self._serve()
