@@ -1,0 +1,246 @@
+/* The load of fanout.py: sockets that are connected and joined already come in as descriptors.
+ *
+ *   fanout SENDERS MEMBERS FIRST_FD WINDOW RATE SECONDS SAMPLE < templates
+ *
+ * Descriptors FIRST_FD .. are the senders', then the members'. Standard input: for each sender a
+ * line "time_offset count_offset hex_of_the_message". Into a copy of it go, before it is sent, 16
+ * hexadecimal digits of the time in ns at time_offset, and where count_offset >= 0 a count as 16
+ * digits there. A text begins with '@', two digits of the sender, then the time.
+ *
+ * Member 0 is the reference: each message it sees gives its sender credit for another one. RATE 0:
+ * WINDOW messages in flight for each sender; else so many a second in all, in turn. The bytes of
+ * all members are counted; SAMPLE 1: every member's messages are timed, else the reference's only.
+ * After SECONDS nothing is sent; it ends when every member has as many bytes as the reference.
+ *
+ * Prints: sent, seen by the reference, members that lack bytes, seconds, own CPU seconds, then the
+ * latencies p50, p99, max in microseconds.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHUNK (1 << 18)
+#define SPAN 19 /* '@', sender, time */
+
+struct sender {
+    unsigned char *text;
+    size_t size, time_at;
+    long count_at;
+    uint64_t count, credit;
+    unsigned char *rest; /* what the socket did not take */
+    size_t waits;
+};
+
+static struct sender *senders;
+static int n_senders, n_members, first_fd;
+static uint64_t *bytes, sent, seen;
+static unsigned char **tails; /* the end of the last chunk of each timed member */
+static size_t *tail_size;
+static uint32_t *latency;
+static size_t n_latency, room_latency;
+static unsigned char buffer[CHUNK + SPAN];
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void hex(unsigned char *out, uint64_t value)
+{
+    for (int i = 15; i >= 0; i--, value >>= 4)
+        out[i] = (unsigned char)"0123456789abcdef"[value & 15];
+}
+
+static uint64_t unhex(const unsigned char *in)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < 16; i++)
+        value = value << 4 | (uint64_t)(in[i] <= '9' ? in[i] - '0' : in[i] - 'a' + 10);
+    return value;
+}
+
+static void emit(int index)
+{
+    struct sender *s = &senders[index];
+    unsigned char *at = s->text;
+    size_t left = s->size;
+
+    if (s->waits) { /* the socket is full: this one waits too, and is stamped when it leaves */
+        s->credit++;
+        return;
+    }
+    hex(s->text + s->time_at, now_ns());
+    if (s->count_at >= 0)
+        hex(s->text + s->count_at, ++s->count);
+    sent++;
+    while (left) {
+        ssize_t done = write(first_fd + index, at, left);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0 && errno == EAGAIN) {
+            memcpy(s->rest, at, left);
+            s->waits = left;
+            return;
+        }
+        if (done < 0) {
+            perror("fanout: a sender was closed");
+            exit(1);
+        }
+        at += done;
+        left -= (size_t)done;
+    }
+}
+
+static void resume(int index)
+{
+    struct sender *s = &senders[index];
+    while (s->waits) {
+        ssize_t done = write(first_fd + index, s->rest, s->waits);
+        if (done <= 0)
+            return;
+        memmove(s->rest, s->rest + done, s->waits - (size_t)done);
+        s->waits -= (size_t)done;
+    }
+    while (s->credit && !s->waits) {
+        s->credit--;
+        emit(index);
+    }
+}
+
+static void note(uint64_t since)
+{
+    uint64_t us = (now_ns() - since) / 1000;
+    if (n_latency == room_latency) {
+        room_latency = room_latency ? 2 * room_latency : 1 << 20;
+        latency = realloc(latency, room_latency * sizeof *latency);
+    }
+    latency[n_latency++] = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+/* Looks for messages in what a member got; the reference's give credit. */
+static void scan(int member, size_t size, int sending, int windowed)
+{
+    unsigned char *start = buffer + SPAN - tail_size[member], *end = buffer + SPAN + size, *at;
+    memcpy(start, tails[member], tail_size[member]);
+    for (at = start; (at = memchr(at, '@', (size_t)(end - at))) && end - at >= SPAN; at += SPAN) {
+        note(unhex(at + 3));
+        if (member == 0) {
+            int index = (at[1] - '0') * 10 + at[2] - '0';
+            seen++;
+            if (sending && windowed)
+                emit(index);
+        }
+    }
+    /* A message may be cut: keep from its '@' on. */
+    tail_size[member] = at ? (size_t)(end - at) : 0;
+    if (at)
+        memcpy(tails[member], at, tail_size[member]);
+}
+
+static int smaller(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+int main(int argc, char **argv)
+{
+    struct epoll_event events[1024];
+    if (argc != 8)
+        return 2;
+    n_senders = atoi(argv[1]);
+    n_members = atoi(argv[2]);
+    first_fd = atoi(argv[3]);
+    int window = atoi(argv[4]), sample = atoi(argv[7]);
+    double rate = atof(argv[5]), seconds = atof(argv[6]);
+    senders = calloc((size_t)n_senders, sizeof *senders);
+    bytes = calloc((size_t)n_members, sizeof *bytes);
+    tails = calloc((size_t)n_members, sizeof *tails);
+    tail_size = calloc((size_t)n_members, sizeof *tail_size);
+    for (int i = 0; i < n_members; i++)
+        tails[i] = malloc(SPAN);
+    for (int i = 0; i < n_senders; i++) {
+        char *line = NULL;
+        size_t room = 0;
+        int used = 0;
+        if (getline(&line, &room, stdin) < 0)
+            return 2;
+        sscanf(line, "%zu %ld %n", &senders[i].time_at, &senders[i].count_at, &used);
+        senders[i].size = strcspn(line + used, "\n") / 2;
+        senders[i].text = malloc(senders[i].size);
+        senders[i].rest = malloc(senders[i].size);
+        for (size_t k = 0; k < senders[i].size; k++)
+            sscanf(line + used + 2 * k, "%2hhx", &senders[i].text[k]);
+        free(line);
+    }
+    int poll = epoll_create1(0), total = n_senders + n_members;
+    for (int i = 0; i < total; i++) {
+        struct epoll_event want = {.events = EPOLLIN | (i < n_senders ? EPOLLOUT | EPOLLET : 0),
+                                   .data.u32 = (uint32_t)i};
+        fcntl(first_fd + i, F_SETFL, O_NONBLOCK);
+        epoll_ctl(poll, EPOLL_CTL_ADD, first_fd + i, &want);
+    }
+    uint64_t start = now_ns(), stop = start + (uint64_t)(seconds * 1e9), due = start;
+    uint64_t gap = rate > 0 ? (uint64_t)(1e9 / rate) : 0, limit = stop + 20000000000u, now = start;
+    int turn = 0, lacking = n_members;
+    if (!gap)
+        for (int k = 0; k < window; k++)
+            for (int i = 0; i < n_senders; i++)
+                emit(i);
+    while ((now = now_ns()) < limit) {
+        int sending = now < stop, wait = 100;
+        if (sending && gap) {
+            for (; due <= now; due += gap, turn = (turn + 1) % n_senders)
+                emit(turn);
+            wait = (int)((due - now) / 1000000);
+        }
+        if (!sending) {
+            lacking = 0;
+            for (int i = 0; i < n_members; i++)
+                lacking += bytes[i] + 64 < bytes[0]; /* a ping is no message */
+            if (seen == sent && !lacking)
+                break;
+        }
+        int ready = epoll_wait(poll, events, 1024, wait);
+        for (int e = 0; e < ready; e++) {
+            int i = (int)events[e].data.u32;
+            if (i < n_senders) {
+                while (read(first_fd + i, buffer, CHUNK) > 0)
+                    ;
+                resume(i);
+                continue;
+            }
+            int member = i - n_senders;
+            ssize_t size = read(first_fd + i, buffer + SPAN, CHUNK);
+            if (size == 0) {
+                fprintf(stderr, "fanout: member %d was closed\n", member);
+                return 1;
+            }
+            if (size < 0)
+                continue;
+            bytes[member] += (uint64_t)size;
+            if (sample || member == 0)
+                scan(member, (size_t)size, sending, !gap);
+        }
+    }
+    double spent = (double)(now_ns() - start) / 1e9;
+    struct rusage own;
+    getrusage(RUSAGE_SELF, &own);
+    double cpu = (double)own.ru_utime.tv_sec + (double)own.ru_utime.tv_usec / 1e6 +
+                 (double)own.ru_stime.tv_sec + (double)own.ru_stime.tv_usec / 1e6;
+    qsort(latency, n_latency, sizeof *latency, smaller);
+    printf("%llu %llu %d %.3f %.3f %u %u %u\n", (unsigned long long)sent, (unsigned long long)seen,
+           lacking, spent, cpu, n_latency ? latency[n_latency / 2] : 0,
+           n_latency ? latency[n_latency * 99 / 100] : 0, n_latency ? latency[n_latency - 1] : 0);
+    return 0;
+}
