@@ -1,9 +1,9 @@
 /* The load of fanout.py: sockets that are connected and joined already come in as descriptors.
  *
- *   fanout SENDERS MEMBERS FIRST_FD WINDOW RATE SECONDS SAMPLE < templates
+ *   fanout SENDERS MEMBERS WINDOW RATE SECONDS SAMPLE < templates
  *
- * Descriptors FIRST_FD .. are the senders', then the members'. Standard input: for each sender a
- * line "time_offset count_offset hex_of_the_message". Into a copy of it go, before it is sent, 16
+ * Standard input: for each sender a line "time_offset count_offset hex_of_the_message", then the
+ * descriptors of the senders and of the members, a line each. Into a copy of it go, before it is sent, 16
  * hexadecimal digits of the time in ns at time_offset, and where count_offset >= 0 a count as 16
  * digits there. A text begins with '@', two digits of the sender, then the time.
  *
@@ -40,7 +40,7 @@ struct sender {
 };
 
 static struct sender *senders;
-static int n_senders, n_members, first_fd;
+static int n_senders, n_members, *sockets;
 static uint64_t *bytes, sent, seen;
 static unsigned char **tails; /* the end of the last chunk of each timed member */
 static size_t *tail_size;
@@ -84,7 +84,7 @@ static void emit(int index)
         hex(s->text + s->count_at, ++s->count);
     sent++;
     while (left) {
-        ssize_t done = write(first_fd + index, at, left);
+        ssize_t done = write(sockets[index], at, left);
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0 && errno == EAGAIN) {
@@ -105,7 +105,7 @@ static void resume(int index)
 {
     struct sender *s = &senders[index];
     while (s->waits) {
-        ssize_t done = write(first_fd + index, s->rest, s->waits);
+        ssize_t done = write(sockets[index], s->rest, s->waits);
         if (done <= 0)
             return;
         memmove(s->rest, s->rest + done, s->waits - (size_t)done);
@@ -156,13 +156,12 @@ static int smaller(const void *a, const void *b)
 int main(int argc, char **argv)
 {
     struct epoll_event events[1024];
-    if (argc != 8)
+    if (argc != 7)
         return 2;
     n_senders = atoi(argv[1]);
     n_members = atoi(argv[2]);
-    first_fd = atoi(argv[3]);
-    int window = atoi(argv[4]), sample = atoi(argv[7]);
-    double rate = atof(argv[5]), seconds = atof(argv[6]);
+    int window = atoi(argv[3]), sample = atoi(argv[6]);
+    double rate = atof(argv[4]), seconds = atof(argv[5]);
     senders = calloc((size_t)n_senders, sizeof *senders);
     bytes = calloc((size_t)n_members, sizeof *bytes);
     tails = calloc((size_t)n_members, sizeof *tails);
@@ -184,11 +183,15 @@ int main(int argc, char **argv)
         free(line);
     }
     int poll = epoll_create1(0), total = n_senders + n_members;
+    sockets = calloc((size_t)total, sizeof *sockets);
+    for (int i = 0; i < total; i++)
+        if (scanf("%d", &sockets[i]) != 1)
+            return 2;
     for (int i = 0; i < total; i++) {
         struct epoll_event want = {.events = EPOLLIN | (i < n_senders ? EPOLLOUT | EPOLLET : 0),
                                    .data.u32 = (uint32_t)i};
-        fcntl(first_fd + i, F_SETFL, O_NONBLOCK);
-        epoll_ctl(poll, EPOLL_CTL_ADD, first_fd + i, &want);
+        fcntl(sockets[i], F_SETFL, O_NONBLOCK);
+        epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &want);
     }
     uint64_t start = now_ns(), stop = start + (uint64_t)(seconds * 1e9), due = start;
     uint64_t gap = rate > 0 ? (uint64_t)(1e9 / rate) : 0, limit = stop + 20000000000u, now = start;
@@ -215,13 +218,13 @@ int main(int argc, char **argv)
         for (int e = 0; e < ready; e++) {
             int i = (int)events[e].data.u32;
             if (i < n_senders) {
-                while (read(first_fd + i, buffer, CHUNK) > 0)
+                while (read(sockets[i], buffer, CHUNK) > 0)
                     ;
                 resume(i);
                 continue;
             }
             int member = i - n_senders;
-            ssize_t size = read(first_fd + i, buffer + SPAN, CHUNK);
+            ssize_t size = read(sockets[i], buffer + SPAN, CHUNK);
             if (size == 0) {
                 fprintf(stderr, "fanout: member %d was closed\n", member);
                 return 1;

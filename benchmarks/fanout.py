@@ -31,8 +31,6 @@ from benchmarks.peers import PEERS, Peer
 __all__ = ["main"]
 
 SENDERS = 10
-_FIRST = 4096
-"""The generator's first descriptor."""
 _BUSY = 0.9
 """The generator counts as the bottleneck from this part of its processor on."""
 
@@ -73,7 +71,9 @@ CELLS = (
     Cell("flood 1000", 1000, window=256),
     Cell("paced 100/s x 1000", 1000, rate=100, seconds=5),
     Cell("paced 1000/s x 1000", 1000, rate=1000, seconds=5),
+    Cell("quiet 1/s x 100", 100, rate=1, seconds=10),
     Cell("quiet 1/s x 1000", 1000, rate=1, seconds=10),
+    Cell("crowd 1/s x 10000", 10_000, rate=1, seconds=10),
 )
 
 
@@ -114,10 +114,12 @@ def turn(peer: Peer, cell: Cell, generator: Path, folder: Path) -> Figures:
 def _load(
     peer: Peer, cell: Cell, generator: Path, pid: int, sockets: list[socket.socket], idle: float
 ) -> Figures:
-    first = _line_up(sockets)
+    for sock in sockets:
+        sock.set_inheritable(True)
     templates = [peer.template(sender) for sender in range(SENDERS)]
     lines = [f"{item.time_at} {item.count_at} {item.data.hex()}\n" for item in templates]
-    arguments = [SENDERS, cell.members, first, cell.window, cell.rate, cell.seconds]
+    lines += [f"{sock.fileno()}\n" for sock in sockets]
+    arguments = [SENDERS, cell.members, cell.window, cell.rate, cell.seconds]
     arguments.append(int(cell.rate > 0))
     start = cpu_ns(pid)
     ran = subprocess.run(
@@ -146,16 +148,6 @@ def _load(
         lacking=int(lacking),
         generator=cpu / seconds,
     )
-
-
-def _line_up(sockets: list[socket.socket]) -> int:
-    """Gives the sockets descriptors in a row that a child inherits; returns the first."""
-    for place, sock in enumerate(sockets):
-        old = sock.detach()
-        os.dup2(old, _FIRST + place, inheritable=True)
-        os.close(old)
-        sockets[place] = socket.socket(fileno=_FIRST + place)
-    return _FIRST
 
 
 def measure(options: argparse.Namespace) -> dict[str, dict[str, Figures]]:

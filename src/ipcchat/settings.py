@@ -113,7 +113,7 @@ class ServerSettings:
     pages_in_flight: int = setting(4, "of history read at the same time, in all", "pages", 1, 64)
     pending_drafts: int = setting(16_384, "waiting to be stored, in all", "messages", 1)
     feed_batches: int = setting(64, "stored and waiting to be delivered", "batches", 1)
-    batch_drafts: int = setting(1024, "stored in one transaction", "messages", 1, 16_384)
+    batch_drafts: int = setting(256, "stored in one transaction", "messages", 1, 16_384)
     tail_bytes: int = setting(256 * _KIB, "recent entries of each room kept in memory", "bytes", 0)
     high_water: int = setting(
         64 * _KIB, "unsent, at which a connection counts as busy", "bytes", _KIB, 1024 * _KIB

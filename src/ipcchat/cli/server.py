@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -74,6 +75,10 @@ async def _headless(settings: ServerSettings, reread: Callable[[], ServerSetting
         server.log.add_sink(lambda line: writer.offer(log_line(line)))
     try:
         await server.start()
+        # What a server makes lives short or for ever: looking for cycles often finds none, and
+        # stops delivery while it looks.
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.shutdown)

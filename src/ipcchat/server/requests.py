@@ -2,8 +2,8 @@
 
 The table says for each request which role may make it and how it is answered:
 
-* a *change* becomes a draft; the drafts of one turn of the loop, from whomever they came, go to the
-  journal together, and their outcomes are the replies;
+* a *change* becomes a draft; drafts go to the journal together, from whomever they came, in turn,
+  and their outcomes are the replies;
 * a *question* is answered at once;
 * a *read* waits for its turn at the pager.
 
@@ -12,6 +12,7 @@ only the deed: it never looks at roles, and refuses by raising `Refused` or `Tex
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -75,6 +76,8 @@ TABLE: dict[type[Struct], Row] = {
 """`hello` and `login`, which make the session, are the listener's."""
 
 
+_SHARE = 32
+"""Drafts of one connection in a row."""
 Asker = tuple[Connection, Any]
 """Where the reply goes, and the request."""
 
@@ -98,9 +101,12 @@ class Gate:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._loop = asyncio.get_running_loop()
-        self._drafts: list[Draft] = []
-        self._askers: list[Asker] = []
-        """Who asked for each of the drafts."""
+        self._queues: dict[Connection, deque[tuple[Draft, Any]]] = {}
+        """Drafts and their requests that wait for the journal; bounded by the requests in flight
+        of each connection."""
+        self._flying = 0
+        """Drafts that the journal has, without an outcome."""
+        self._scheduled = False
 
     def received(
         self,
@@ -136,23 +142,46 @@ class Gate:
                 connection.answered()
 
     def _take(self, draft: Draft, connection: Connection, request: Any) -> None:
-        if not self._drafts:
-            self._loop.call_soon(self._hand_over)
-        self._drafts.append(draft)
-        self._askers.append((connection, request))
+        queue = self._queues.get(connection)
+        if queue is None:
+            queue = self._queues[connection] = deque()
+            if not self._scheduled:
+                self._scheduled = True
+                self._loop.call_soon(self._hand_over)
+        queue.append((draft, request))
         self._hub.began(1)
 
     def _hand_over(self) -> None:
-        """Gives what was taken to the journal, in pieces of which each fits a transaction."""
-        drafts, self._drafts = self._drafts, []
-        askers, self._askers = self._askers, []
+        """Gives the journal two transactions' worth at most, in turn from everybody who waits: who
+        says a lot has no longer turn than who says a little."""
+        self._scheduled = False
         size = self._hub.settings.batch_drafts
-        for start in range(0, len(drafts), size):
-            future = self._hub.journal.append(drafts[start : start + size])
-            future.add_done_callback(partial(self._decided, askers[start : start + size]))
+        while self._queues and self._flying < 2 * size:
+            drafts, askers = self._collect(size)
+            self._flying += len(drafts)
+            future = self._hub.journal.append(drafts)
+            future.add_done_callback(partial(self._decided, askers))
+
+    def _collect(self, size: int) -> tuple[list[Draft], list[Asker]]:
+        drafts: list[Draft] = []
+        askers: list[Asker] = []
+        while self._queues and len(drafts) < size:
+            connection = next(iter(self._queues))
+            queue = self._queues.pop(connection)
+            for _ in range(min(len(queue), _SHARE, size - len(drafts))):
+                draft, request = queue.popleft()
+                drafts.append(draft)
+                askers.append((connection, request))
+            if queue:
+                self._queues[connection] = queue  # at the end of the line
+        return drafts, askers
 
     def _decided(self, askers: list[Asker], future: asyncio.Future[list[Outcome]]) -> None:
         self._hub.ended(len(askers))
+        self._flying -= len(askers)
+        if self._queues and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._hand_over)
         error = None if future.cancelled() else future.exception()
         if future.cancelled() or error is not None:
             self._undecided(askers, error)

@@ -96,7 +96,7 @@ class Protocol:
         return self._frames.feed_eof()
 
     def _receive_requests(
-        self, frames: list[bytes | memoryview], values: list[Struct | RemoteProtocolError]
+        self, frames: list[bytes], values: list[Struct | RemoteProtocolError]
     ) -> None:
         decode = codec.decode_request
         allowed = ALLOWED[self.state]
@@ -123,7 +123,7 @@ class Protocol:
         return "log in first" if self.state is State.GREETED else "say hello first"
 
     def _receive_events(
-        self, frames: list[bytes | memoryview], values: list[Struct | RemoteProtocolError]
+        self, frames: list[bytes], values: list[Struct | RemoteProtocolError]
     ) -> None:
         decode = codec.decode_event
         for frame in frames:
