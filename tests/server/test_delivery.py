@@ -4,9 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from tests.support import RawClient, draft, serve
 
 from ipcchat.entries import Cursor, Entry
+from ipcchat.errors import RemoteProtocolError
 from ipcchat.wire.messages import (
     Done,
     Error,
@@ -340,3 +342,28 @@ async def test_many_followers_of_a_busy_room_see_one_order() -> None:
         for number in range(5):
             own = [line for line in seen[0] if line.startswith(f"{number}.")]
             assert own == [f"{number}.{line}" for line in range(20)]
+
+
+@pytest.mark.asyncio
+async def test_who_says_a_lot_has_no_longer_turn_than_who_says_a_little(tmp_path: Path) -> None:
+    async with (
+        serve(data=str(tmp_path), batch_drafts=8) as server,
+        RawClient.login(server.addresses[0], "ann") as ann,
+        RawClient.login(server.addresses[0], "bob") as bob,
+    ):
+        sessions = {session.nick: session for session in server._hub.sessions.values()}
+        loud, quiet = sessions["ann"], sessions["bob"]
+        many: list[Struct | RemoteProtocolError] = [
+            Say(1000 + number, 1, draft(), f"{number}") for number in range(200)
+        ]
+        word = Say(7, 1, draft(), "a word")
+        bob.wire.send(word)  # as a client that waits for the replies
+        for request in many:
+            assert isinstance(request, Say)
+            ann.wire.send(request)
+        # in one turn of the loop, so that all of it waits
+        server._gate.received(loud.connection, loud, many)
+        server._gate.received(quiet.connection, quiet, [word])
+        answer = await bob.take(lambda value: getattr(value, "id", None) == 7)
+        assert 1 < answer.seq <= 1 + 2 * 8 + 8 + 1
+        await ann.take(lambda value: getattr(value, "id", None) == 1199)
