@@ -20,7 +20,7 @@ from typing import Any
 from tests.support import serve_process
 
 from harness.people import Company
-from harness.report import Stopwatch, report
+from harness.report import judged
 
 __all__ = ["crash"]
 
@@ -66,9 +66,8 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=6)
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
-    watch = Stopwatch()
-    figures = asyncio.run(crash(options.rounds, people=options.people, seed=options.seed))
-    return report("crash", bool(figures.pop("clean")), {**figures, "seconds": watch.seconds})
+    run = crash(options.rounds, people=options.people, seed=options.seed)
+    return judged("crash", lambda: asyncio.run(run))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tests.support import serve_process
 
 from harness.people import Company
 from harness.proxy import Proxy
-from harness.report import Stopwatch, report
+from harness.report import judged
 
 __all__ = ["cut"]
 
@@ -65,9 +65,8 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
-    watch = Stopwatch()
-    figures = asyncio.run(cut(options.cuts, people=options.people, seed=options.seed))
-    return report("cut", bool(figures.pop("clean")), {**figures, "seconds": watch.seconds})
+    run = cut(options.cuts, people=options.people, seed=options.seed)
+    return judged("cut", lambda: asyncio.run(run))
 
 
 if __name__ == "__main__":

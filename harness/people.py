@@ -46,7 +46,7 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        return self == Verdict(acked=self.acked)
+        return self.acked > 0 and self == Verdict(acked=self.acked)
 
 
 class Listener:

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 from harness.crash import crash
-from harness.report import Stopwatch, report
-from harness.shim import NoCompiler, compile_shim
+from harness.report import judged
+from harness.shim import compile_shim
 
 __all__ = ["power", "take_back"]
 
@@ -75,7 +75,8 @@ async def power(
         figures = await crash(
             rounds, people=people, seed=seed, longest=longest, between=cut, LD_PRELOAD=str(shim)
         )
-    return {**figures, "taken_back": taken}
+    # Where nothing was ever taken back, it was no power cut.
+    return {**figures, "taken_back": taken, "clean": figures["clean"] and taken > 0}
 
 
 def main() -> int:
@@ -84,13 +85,8 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=6)
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
-    watch = Stopwatch()
-    try:
-        figures = asyncio.run(power(options.rounds, people=options.people, seed=options.seed))
-    except NoCompiler as error:
-        print(error, file=sys.stderr)
-        return 69
-    return report("power", bool(figures.pop("clean")), {**figures, "seconds": watch.seconds})
+    run = power(options.rounds, people=options.people, seed=options.seed)
+    return judged("power", lambda: asyncio.run(run))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,32 @@
 """The last line of every harness: one JSON object, and the exit code that goes with it."""
 
 import json
+import sys
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 
 from benchmarks.machine import describe
 
-__all__ = ["Stopwatch", "report"]
+from harness.shim import NoCompiler
+
+__all__ = ["judged", "report"]
 
 
-class Stopwatch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        return round(time.monotonic() - self._start, 1)
+def judged(harness: str, work: Callable[[], dict[str, object]]) -> int:
+    """Runs a harness, whose figures say whether it was `clean`, and prints its line; one that
+    fails prints one, too. Returns the exit code."""
+    start = time.monotonic()
+    try:
+        figures = work()
+    except NoCompiler as error:
+        print(error, file=sys.stderr)
+        return 69
+    except Exception as error:
+        traceback.print_exc()
+        figures = {"error": repr(error), "clean": False}
+    figures["seconds"] = round(time.monotonic() - start, 1)
+    return report(harness, bool(figures.pop("clean")), figures)
 
 
 def report(harness: str, clean: bool, figures: Mapping[str, object]) -> int:

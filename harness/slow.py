@@ -28,7 +28,7 @@ from typing import Any
 
 from tests.support import serve_process
 
-from harness.report import Stopwatch, report
+from harness.report import judged
 from ipcchat.server.subscription import PAGE
 
 __all__ = ["slow"]
@@ -202,9 +202,10 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--stop", type=float, default=30, help="seconds")
     options = parser.parse_args()
-    watch = Stopwatch()
-    figures = slow(options.followers, pairs=options.pairs, rate=options.rate, stop=options.stop)
-    return report("slow", bool(figures.pop("clean")), {**figures, "seconds": watch.seconds})
+    return judged(
+        "slow",
+        lambda: slow(options.followers, pairs=options.pairs, rate=options.rate, stop=options.stop),
+    )
 
 
 if __name__ == "__main__":

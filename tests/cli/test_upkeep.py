@@ -91,6 +91,19 @@ def test_an_existing_file_is_not_written_over(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".ipcchat-*"))
 
 
+def test_the_servers_own_files_are_not_pulled_from_under_it(tmp_path: Path) -> None:
+    with serve_process(tmp_path / "a") as server:
+        told(server)
+        for name in ("journal.sqlite", "journal.sqlite-wal", "journal.lock"):
+            own = str(server.data / name)
+            for command in ("backup", "export"):
+                done = ran(tmp_path, "server", command, own, "--force", "--data", str(server.data))
+                assert done.returncode == 1 and "the server's own file" in done.stderr
+        say(server.address, "#lobby", "more")
+    done = ran(tmp_path, "server", "check", "--data", str(server.data))
+    assert done.returncode == 0 and "8 entries" in done.stdout
+
+
 def test_restoring_needs_the_server_to_be_down_and_keeps_what_was_there(tmp_path: Path) -> None:
     with serve_process(tmp_path / "a") as server:
         told(server)

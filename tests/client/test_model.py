@@ -3,7 +3,7 @@
 import pytest
 from tests.client.peer import EPOCH, ME, entry
 
-from ipcchat.client.model import Model, Notice, RoomView
+from ipcchat.client.model import Model, Notice, Pending, RoomView
 from ipcchat.entries import Entry
 from ipcchat.wire.messages import (
     Changed,
@@ -285,3 +285,39 @@ def test_coming_back_after_a_lost_connection_is_no_news(model: Model) -> None:
     model.apply(Presence(BOB, "bob", "offline"))
     model.apply(Presence(BOB, "bob", "online"))
     assert notices(lobby) == ["bob is offline", "bob is online"]
+
+
+def said(model: Model, draft: str, seq: int) -> Pending:
+    """A line of one's own whose `ok` has come, and whose entry has not."""
+    pending = model.say(model.rooms[1], draft, "mine", "")
+    pending.state, pending.seq = "sent", seq
+    model.touch(pending)
+    return pending
+
+
+def test_a_line_that_is_left_out_by_a_gap_does_not_stay(model: Model) -> None:
+    said(model, "a" * 32, 3)
+    later = said(model, "b" * 32, 12)
+    assert len(model.rooms[1].pending) == 2
+    model.apply(Gap(1, from_=0, first=10))
+    assert model.rooms[1].pending == [later]
+    for seq in (10, 11):
+        model.apply(entry(seq))
+    model.apply(entry(12, by=ME, draft="b" * 32))
+    assert model.rooms[1].pending == []
+
+
+def test_an_outcome_after_the_entry_leaves_nothing_behind(model: Model) -> None:
+    model.apply(entry(1, by=ME, draft="a" * 32))
+    assert said(model, "a" * 32, 1) not in model.rooms[1].pending
+    assert said(model, "c" * 32, 0) in model.rooms[1].pending
+
+
+def test_a_line_whose_entry_is_found_in_the_past_is_no_draft_any_more(model: Model) -> None:
+    model.apply(Gap(1, from_=0, first=10))
+    left = model.say(model.rooms[1], "a" * 32, "mine", "")
+    left.state = "failed"
+    page = [entry(seq, draft=f"{seq:032x}") for seq in range(1, 10)]
+    page[4] = entry(5, by=ME, draft="a" * 32)
+    model.prepend(model.rooms[1], HistoryOk(0, page, first=1, head=10))
+    assert model.rooms[1].pending == []

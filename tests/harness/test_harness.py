@@ -1,5 +1,6 @@
 """The harness, in short: a few kills, cuts and power cuts, and that its verdict can fail."""
 
+import json
 import random
 import struct
 import sys
@@ -11,6 +12,7 @@ from harness.crash import crash
 from harness.cut import cut
 from harness.people import Ledger, Listener, Verdict, judge
 from harness.power import power, take_back
+from harness.report import judged
 from harness.shim import NoCompiler, compile_shim
 from harness.slow import slow
 
@@ -159,3 +161,16 @@ def test_a_power_cut_takes_back_what_was_not_synced(tmp_path: Path) -> None:
     assert take_back(tmp_path, All()) == 2
     assert wal.read_bytes() == b"synced, before"
     assert not (tmp_path / "journal.sqlite-wal.undo").exists()
+
+
+def test_nothing_said_is_no_success() -> None:
+    assert not judge([(Ledger(), [])]).clean
+
+
+def test_a_harness_that_fails_says_so_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> dict[str, object]:
+        raise RuntimeError("no server")
+
+    assert judged("crash", work) == 1
+    line = json.loads(capsys.readouterr().out)
+    assert (line["ok"], line["error"]) == (False, "RuntimeError('no server')")

@@ -225,3 +225,21 @@ async def test_a_new_account_is_no_entry_of_any_room() -> None:
         entries = await ann.entries(1, ok.head)
         assert [entry.kind for entry in entries] == ["create"]
         assert isinstance(entries[0], Entry) and entries[0].by == 0
+
+
+@pytest.mark.asyncio
+async def test_who_listens_and_takes_what_comes_is_alive() -> None:
+    async with (
+        serve(idle_after=0.5) as server,
+        RawClient.login(server.addresses[0], "ann") as ann,
+        RawClient.login(server.addresses[0], "bob") as bob,
+    ):
+        await bob.follow(1, last=0)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 1.5
+        while loop.time() < end:
+            said = await ann.say(1, "still here")
+            heard = await bob.take(lambda value: isinstance(value, Entry))
+            assert heard.seq == said.seq
+            await asyncio.sleep(0.02)
+        assert not any(isinstance(value, Bye) for value in bob.values)

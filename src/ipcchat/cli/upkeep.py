@@ -96,6 +96,7 @@ def _export(settings: ServerSettings, options: argparse.Namespace) -> int:
             run.show(as_json(entry, room) + "\n", flush=False)
         run.show()
         return 0
+    upkeep.refuse_own(_data(settings), options.file)
     count = 0
     with WholeFile(options.file, force=options.force) as file:
         for room, entry in entries:

@@ -293,12 +293,18 @@ class Link(asyncio.BufferedProtocol):
     # --- life -------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        self._timer = self._loop.call_later(self._settings.ping_after / 4, self._check)
+        """Looks again when, without a further byte, there will be something to do."""
+        now, settings = self._loop.time(), self._settings
+        due = self._heard + (settings.dead_after if self._pinged else settings.ping_after)
+        least = settings.ping_after / 20
+        self._timer = self._loop.call_later(max(least, due - now), self._check)
 
     def _check(self) -> None:
+        if not self._pumping and self.open:
+            self._look()
         self._arm()
-        if self._pumping or not self.open:
-            return
+
+    def _look(self) -> None:
         silent = self._loop.time() - self._heard
         if silent >= self._settings.dead_after:
             self.abort(ConnectionLost(f"no sign of life for {silent:.0f} s"))

@@ -198,6 +198,7 @@ class Model:
     def placed(self, room: RoomView, epoch: str, ok: messages.FollowOk, *, resumed: bool) -> None:
         """The server will send what comes after `ok.from_`."""
         room.place(epoch, ok.from_, ok.first, resumed=resumed)
+        room.settle()
         if not resumed and not room.read_seq:
             room.read_seq = ok.head
         self.version += 1
@@ -226,7 +227,9 @@ class Model:
     def prepend(self, room: RoomView, page: messages.HistoryOk) -> int:
         """Puts a page of history before a room's lines; returns how many entries were taken."""
         self.version += 1
-        return room.prepend([intake.clean_entry(entry) for entry in page.entries], page.first)
+        taken = room.prepend([intake.clean_entry(entry) for entry in page.entries], page.first)
+        room.settle()
+        return taken
 
     def _changed(self, room: RoomView) -> None:
         room.version += 1
@@ -252,6 +255,7 @@ class Model:
         """Such a line has changed."""
         room = self.rooms.get(pending.room)
         if room is not None:
+            room.settle()
             self._changed(room)
 
     # --- events -----------------------------------------------------------------------
@@ -322,6 +326,7 @@ class Model:
             return None
         self.version += 1
         taken = room.skip(event.from_, event.first, self._now())
+        room.settle()
         return room if taken is Taken.HOLE else None
 
     def _unfollowed(self, event: Unfollowed) -> RoomView | None:

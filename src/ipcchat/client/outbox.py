@@ -150,6 +150,7 @@ class Outbox:
         if self._link is None or number < 1 or item.flying or item.pause is not None:
             return
         item.flying = item.tried = True
+        self.trouble = ""
         request = Say(0, number, pending.draft, pending.text, pending.style)
         self._link.ask(request, partial(self._answered, item))
 
@@ -185,7 +186,7 @@ class Outbox:
         self._stop(item)
         self._open.pop(pending.draft, None)
         if isinstance(outcome, Done):
-            pending.state, pending.reason = "sent", ""
+            pending.state, pending.reason, pending.seq = "sent", "", outcome.seq
         else:
             pending.state, pending.reason = "failed", outcome.text
         self._leave(item)

@@ -54,6 +54,8 @@ class Pending:
     """`sent`: acknowledged, its entry is on its way. `failed`: see `reason`; not sent again
     unless asked for."""
     reason: str = ""
+    seq: int = 0
+    """Where it is in the room, once that is known."""
 
 
 @dataclass(slots=True)
@@ -226,6 +228,19 @@ class RoomView:
                 self.start = line.seq
         del self.lines[:count]
         self.first_key += count
+
+    def settle(self) -> None:
+        """Lets go of what was said at a place that is shown or left behind already: its entry will
+        not come again."""
+        shown = {line.draft for line in self.lines if type(line) is Entry} if self.pending else ()
+        kept = [
+            item
+            for item in self.pending
+            if item.draft not in shown and not (item.state == "sent" and 0 < item.seq <= self.seq)
+        ]
+        if len(kept) != len(self.pending):
+            self.pending[:] = kept
+            self.version += 1
 
     # --- lines at the beginning -------------------------------------------------------
 

@@ -189,6 +189,8 @@ class Session:
                     pending.draft = new_draft()  # in this history its id says nothing
                 room.pending.append(pending)
                 self.model.touch(pending)
+                if pending not in room.pending:  # its entry is shown: it was said
+                    self._outbox.seen(room.number, pending.draft)
         unsent.keep(self._follower.epoch, self.unsent)
 
     @property
@@ -342,7 +344,11 @@ class Session:
             page: HistoryOk = await self._ask(
                 History(0, view.number, before=view.start + 1, limit=limit)
             )
-            return self.model.prepend(view, page) if place == (view.epoch, view.start) else 0
+            if place != (view.epoch, view.start):
+                return 0
+            for entry in page.entries:
+                self._outbox.seen(view.number, entry.draft)
+            return self.model.prepend(view, page)
         except Refused as error:
             if error.code != "regressed":
                 raise

@@ -86,7 +86,9 @@ def not_opened(path: Path, error: Exception) -> JournalError:
         return damaged(path, str(error))
     code = open_outcome(error, path.parent)
     if code:
-        return unavailable(code)
+        failure = unavailable(code)
+        hint = "make room on the disk" if code == "full" else "end the other program"
+        return JournalUnavailable(failure.text, f"{hint}, then start again", code)
     if (_code(error) or 0) & 0xFF in (
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_READONLY,

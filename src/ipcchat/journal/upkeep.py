@@ -22,7 +22,7 @@ from ipcchat.journal.faults import damaged, not_opened
 from ipcchat.journal.lock import Lock
 from ipcchat.journal.schema import NAME, SEQ_BITS, connect, connect_to_read, pack, version
 
-__all__ = ["Summary", "backup", "check", "export", "restore"]
+__all__ = ["Summary", "backup", "check", "export", "refuse_own", "restore"]
 
 _SPACE = "is there room on the disk?"
 _PAGES = 2048
@@ -51,7 +51,7 @@ class Summary:
 
 def _open(path: Path) -> sqlite3.Connection:
     """A journal to read. Raises FileError where there is none, JournalError."""
-    if not path.exists():
+    if not path.is_file():
         raise FileError(f"there is no journal at {path}", "name its directory: --data DIR")
     try:
         db = connect_to_read(path)
@@ -85,6 +85,12 @@ def _summary(db: sqlite3.Connection, path: Path, aside: Path | None = None) -> S
     return Summary(path, rooms, entries, accounts, path.stat().st_size, aside)
 
 
+def refuse_own(data: Path, target: Path) -> None:
+    """Raises FileError for a file that a server writes itself: it would be pulled from under it."""
+    if target.resolve().parent == data.resolve() and target.name.startswith(NAME.partition(".")[0]):
+        raise FileError(f"{shown(target)} is the server's own file", "choose another name")
+
+
 # --- backup -------------------------------------------------------------------------------
 
 
@@ -93,10 +99,14 @@ def backup(data: Path, target: Path, *, force: bool = False) -> Summary:
 
     The file is complete and checked, or is not there. Raises FileError, JournalError.
     """
+    refuse_own(data, target)
     with WholeFile(target, force=force) as file:
         with _snapshot(data / NAME) as db:
             _copy(db, file.part)
-        found = _proved(file.part)
+        try:
+            found = _proved(file.part)
+        except JournalDamaged as error:
+            raise JournalDamaged(error.text.replace(str(file.part), str(data / NAME))) from None
         file.commit()
     return replace(found, path=target)
 

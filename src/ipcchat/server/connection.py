@@ -14,6 +14,9 @@ Nothing here blocks, reorders, or starts tasks.
 """
 
 import asyncio
+import fcntl
+import sys
+import termios
 from collections import deque
 from typing import Protocol, cast
 
@@ -43,6 +46,16 @@ class Source(Protocol):
 
     def step(self) -> None:
         """The connection takes bytes again."""
+
+
+def unacknowledged(transport: asyncio.Transport) -> int:
+    """Bytes in the kernel that the peer's kernel has not acknowledged; 0 where it does not tell."""
+    sock = transport.get_extra_info("socket")
+    try:
+        waiting = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+    except (OSError, ValueError, AttributeError):
+        return 0
+    return int.from_bytes(waiting, sys.byteorder)
 
 
 class Owner(Protocol):
@@ -87,14 +100,15 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_batch_bytes",
         "_dirty",
+        "_gone",
         "_held",
-        "_last_unsent",
         "_loop",
         "_owner",
         "_parked",
         "_paused",
         "_queue",
         "_reply_bytes",
+        "_sent",
         "_stale",
         "_waiting",
         "closing",
@@ -133,7 +147,9 @@ class Connection(asyncio.BufferedProtocol):
         self._parked: list[Struct | RemoteProtocolError] = []
         self._waiting: dict[Source, None] | None = None
         self._stale: set[str] | None = None
-        self._last_unsent = 0
+        self._sent = 0
+        """Bytes given to the transport, ever; those of them that the peer has taken: `_gone`."""
+        self._gone = 0
 
     # --- bytes in ---------------------------------------------------------------------
 
@@ -232,6 +248,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._queue or self._paused or self.closing:
             self.send_frames(frames)
         else:
+            self._sent += len(frames)
             self.transport.write(frames)  # type: ignore[union-attr]
 
     def send_state(self, frames: bytes, topic: str) -> None:
@@ -248,6 +265,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.closing:
             return True
         if not self._paused and not self._queue:
+            self._sent += len(frames)
             self.transport.write(frames)  # type: ignore[union-attr]
             return True
         self._queue.append((subscription, first, frames))
@@ -286,6 +304,7 @@ class Connection(asyncio.BufferedProtocol):
                     self._reply_bytes -= len(data)
                 else:
                     self._batch_bytes -= len(data)
+            self._sent += size
             if self.transport is not None:
                 self.transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
         if self._held & _REPLIES and self._reply_bytes * 2 <= self._owner.settings.reply_bytes:
@@ -336,11 +355,13 @@ class Connection(asyncio.BufferedProtocol):
         return size
 
     def note_progress(self, now: float) -> None:
-        """Called from time to time: bytes that went out since count as life."""
-        unsent = 0 if self.transport is None else self.transport.get_write_buffer_size()
-        if unsent < self._last_unsent or (unsent and not self._last_unsent):
+        """Called from time to time: bytes that the peer's side has taken since count as life."""
+        gone = self._sent
+        if self.transport is not None and gone > self._gone:
+            gone -= self.transport.get_write_buffer_size() + unacknowledged(self.transport)
+        if gone > self._gone:
+            self._gone = gone
             self.progress = now
-        self._last_unsent = unsent
 
     # --- the end ----------------------------------------------------------------------
 

@@ -62,7 +62,17 @@ async def _join(screen: ChatScreen, call: Invocation) -> None:
 
 
 async def _part(screen: ChatScreen, call: Invocation) -> None:
-    await screen.session.part(_named(screen, call.arguments).number)
+    room = _named(screen, call.arguments)
+    count = sum(item.state != "sent" for item in room.pending)
+    if not count:
+        await screen.session.part(room.number)
+        return
+    lines = f"{count} line{'s' * (count != 1)} not sent in {room.name}"
+
+    def leave() -> None:
+        screen.spawn(screen.session.part(room.number))
+
+    screen.ask(Question(f"{lines}: leave all the same?  y yes · n no", {"y": leave}))
 
 
 async def _list(screen: ChatScreen, call: Invocation) -> None:
