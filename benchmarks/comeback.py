@@ -104,10 +104,9 @@ class Client:
         self.gaps = 0
         self._grown = asyncio.Event()
 
-    async def listen(self, ready: asyncio.Semaphore) -> None:
-        feed = self.chat.follow(LOBBY, last=0, kinds=None)
-        ready.release()
-        async for entry in feed:
+    async def listen(self) -> None:
+        """Hears the last entry that there is, and each one after it."""
+        async for entry in self.chat.follow(LOBBY, last=1, kinds=None):
             self.gaps += bool(self.seqs) and entry.seq != self.seqs[-1] + 1
             self.seqs.append(entry.seq)
             self._grown.set()
@@ -206,11 +205,8 @@ async def measure(home: Path, count: int, entries: int, rounds: int) -> dict[str
                 )
                 clients.append(Client(await stack.enter_async_context(chat)))
             async with asyncio.TaskGroup() as group:
-                ready = asyncio.Semaphore(0)
-                listening = [group.create_task(it.listen(ready)) for it in clients]
-                for _ in listening:
-                    await ready.acquire()
-                await asyncio.gather(*(it.back() for it in clients))
+                listening = [group.create_task(it.listen()) for it in clients]
+                await asyncio.gather(*(it.reach(1) for it in clients))
                 first = await clients[0].chat.say(LOBBY, "here we are")
                 await asyncio.gather(*(it.reach(first.seq) for it in clients))
                 times = [await _round(host, clients) for _ in range(rounds)]

@@ -39,9 +39,10 @@ async def listen(chat: Chat, total: int, ready: asyncio.Semaphore) -> tuple[list
     """The next `total` entries that one client hears, and when it heard them (ms)."""
     entries: list[Entry] = []
     times: list[int] = []
-    feed = chat.follow(ROOM, last=0)
-    ready.release()
-    async for entry in feed:
+    async for entry in chat.follow(ROOM, last=1, kinds=None):
+        if entry.kind == "create":  # all that there is: what is said from now on will be heard
+            ready.release()
+            continue
         entries.append(entry)
         times.append(time.time_ns() // 1_000_000)
         if len(entries) == total:
@@ -69,7 +70,6 @@ async def measure(address: str, options: argparse.Namespace, state: Path) -> dic
             hearing = [group.create_task(listen(chat, total, ready)) for chat in chats]
             for _ in hearing:
                 await ready.acquire()
-            await asyncio.sleep(0.5)
             interval = options.talkers / options.rate
             start = asyncio.get_running_loop().time()
             for number in range(options.talkers):
