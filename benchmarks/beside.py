@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import resource
-import socket
 import statistics
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from tests.support import RawClient, draft, free_port
 from tests.terminal import Terminal, terminal
 
 from benchmarks.machine import describe
-from benchmarks.peers import Ipcchat
+from benchmarks.peers import Ipcchat, crowd, orders
 from ipcchat.entries import Entry
 from ipcchat.wire.messages import Say
 
@@ -73,16 +72,8 @@ def _watch(shown: Terminal, ended: threading.Event) -> None:
 def flood(port: int, generator: Path, seconds: float) -> "subprocess.Popen[str]":
     """Starts the flood in room 1."""
     peer = Ipcchat("flood")
-    sockets = []
-    for number in range(SENDERS + MEMBERS):
-        sock = socket.create_connection(("127.0.0.1", port))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.set_inheritable(True)
-        sockets.append(sock)
-        peer.join(sock, number, number < SENDERS)
-    templates = [peer.template(sender) for sender in range(SENDERS)]
-    lines = [f"{item.time_at} {item.count_at} {item.data.hex()}\n" for item in templates]
-    lines += [f"{sock.fileno()}\n" for sock in sockets]
+    sockets = crowd(peer, port, SENDERS, MEMBERS)
+    told = orders(peer, SENDERS, sockets)
     arguments = [SENDERS, MEMBERS, WINDOW, 0, seconds, 0]
     popen = subprocess.Popen(
         [str(generator), *map(str, arguments)],
@@ -94,7 +85,7 @@ def flood(port: int, generator: Path, seconds: float) -> "subprocess.Popen[str]"
     for sock in sockets:
         sock.close()
     assert popen.stdin is not None
-    popen.stdin.write("".join(lines))
+    popen.stdin.write(told)
     popen.stdin.flush()
     return popen
 

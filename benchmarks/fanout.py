@@ -26,7 +26,7 @@ from pathlib import Path
 from harness.shim import NoCompiler, compile_program
 
 from benchmarks.machine import describe
-from benchmarks.peers import PEERS, Peer
+from benchmarks.peers import PEERS, Peer, crowd, orders
 
 __all__ = ["main"]
 
@@ -97,12 +97,7 @@ def turn(peer: Peer, cell: Cell, generator: Path, folder: Path) -> Figures:
         sockets: list[socket.socket] = []
         try:
             before = memory_kib(pid, "VmRSS")
-            for number in range(SENDERS + cell.members):
-                sender = number < SENDERS
-                sock = socket.create_connection(("127.0.0.1", port))
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sockets.append(sock)
-                peer.join(sock, number, sender)
+            sockets = crowd(peer, port, SENDERS, cell.members)
             time.sleep(0.2)
             idle = (memory_kib(pid, "VmRSS") - before) / len(sockets)
             return _load(peer, cell, generator, pid, sockets, idle)
@@ -114,17 +109,12 @@ def turn(peer: Peer, cell: Cell, generator: Path, folder: Path) -> Figures:
 def _load(
     peer: Peer, cell: Cell, generator: Path, pid: int, sockets: list[socket.socket], idle: float
 ) -> Figures:
-    for sock in sockets:
-        sock.set_inheritable(True)
-    templates = [peer.template(sender) for sender in range(SENDERS)]
-    lines = [f"{item.time_at} {item.count_at} {item.data.hex()}\n" for item in templates]
-    lines += [f"{sock.fileno()}\n" for sock in sockets]
     arguments = [SENDERS, cell.members, cell.window, cell.rate, cell.seconds]
     arguments.append(int(cell.rate > 0))
     start = cpu_ns(pid)
     ran = subprocess.run(
         [str(generator), *map(str, arguments)],
-        input="".join(lines),
+        input=orders(peer, SENDERS, sockets),
         capture_output=True,
         text=True,
         check=False,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.support import environment, free_port
 
-__all__ = ["PEERS", "Ipcchat", "Peer", "Template"]
+__all__ = ["PEERS", "Ipcchat", "Peer", "Template", "crowd", "orders"]
 
 ROOM = "flood"
 TEXT = 100
@@ -113,6 +113,25 @@ def _until(sock: socket.socket, end: bytes) -> bytes:
             raise RuntimeError(f"closed after {data!r}")
         data += chunk
     return data
+
+
+def crowd(peer: Peer, port: int, senders: int, members: int) -> list[socket.socket]:
+    """Connected and joined sockets, the senders first, which a child inherits."""
+    sockets = []
+    for number in range(senders + members):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.set_inheritable(True)
+        sockets.append(sock)
+        peer.join(sock, number, number < senders)
+    return sockets
+
+
+def orders(peer: Peer, senders: int, sockets: list[socket.socket]) -> str:
+    """What `fanout.c` reads: a template for each sender, then the descriptors."""
+    templates = [peer.template(sender) for sender in range(senders)]
+    lines = [f"{item.time_at} {item.count_at} {item.data.hex()}\n" for item in templates]
+    return "".join([*lines, *(f"{sock.fileno()}\n" for sock in sockets)])
 
 
 class Ipcchat(Peer):

@@ -99,7 +99,6 @@ class ServerSettings:
     backlog: int = setting(1024, "waiting to be accepted", "connections", 1)
     max_clients: int = setting(12_000, "connected at a time", "connections", 1)
     login_timeout: float = setting(10.0, "for a new connection to log in", "s", 0.1, 3600)
-    frame_timeout: float = setting(10.0, "for the rest of a frame that has begun", "s", 0.1, 3600)
     idle_after: float = setting(45.0, "without a byte before a connection is closed", "s", 0.5)
     drain_timeout: float = setting(5.0, "for clients to take what is queued at the end", "s", 0)
     queue_bytes: int = setting(256 * _KIB, "unsent entries of a connection", "bytes", 64 * _KIB)

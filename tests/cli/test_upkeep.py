@@ -199,7 +199,9 @@ def test_a_check_finds_damaged_pages(tmp_path: Path) -> None:
     done = ran(tmp_path, "server", "check", "--data", str(server.data))
     assert done.returncode == 1
     assert done.stdout.startswith("damaged: ")
-    assert ran(tmp_path, "server", "backup", "b", "--data", str(server.data)).returncode == 1
+    done = ran(tmp_path, "server", "backup", "b", "--data", str(server.data))
+    assert done.returncode == 1
+    assert f"the journal {path} is damaged" in done.stderr and "check" in done.stderr
     assert not (tmp_path / "b").exists()
 
 

@@ -26,8 +26,14 @@ from ipcchat.errors import JournalDamaged, JournalError
 from ipcchat.journal import tables
 from ipcchat.journal.apply import Decision, StoreFailure, decide, isolate
 from ipcchat.journal.drafts import Draft, Outcome
-from ipcchat.journal.faults import damaged, is_damage, is_poison, not_opened, open_outcome
-from ipcchat.journal.faults import unavailable as not_now
+from ipcchat.journal.faults import (
+    damaged,
+    is_damage,
+    is_poison,
+    not_opened,
+    open_outcome,
+    unavailable,
+)
 from ipcchat.journal.feed import Feed
 from ipcchat.journal.lock import Lock
 from ipcchat.journal.reader import Reader
@@ -210,7 +216,7 @@ class SqliteJournal:
         failure: JournalError
         code = open_outcome(error, self.path.parent)
         if code:
-            failure = not_now(code)
+            failure = unavailable(code)
             self._trouble = failure.text
             self._try_later()
         elif is_damage(error):

@@ -67,15 +67,18 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
-    """A journal as it is at this moment, whatever is said meanwhile."""
+def _snapshot(path: Path, source: Path | None = None) -> Iterator[sqlite3.Connection]:
+    """A journal as it is at this moment, whatever is said meanwhile.
+
+    `source`: the file that errors name, where this one is a copy of it.
+    """
     with contextlib.closing(_open(path)) as db:
         try:
             db.execute("BEGIN")
             db.execute("SELECT count(*) FROM meta").fetchone()
             yield db
         except sqlite3.Error as error:
-            raise not_opened(path, error) from None
+            raise not_opened(source or path, error) from None
 
 
 def _summary(db: sqlite3.Connection, path: Path, aside: Path | None = None) -> Summary:
@@ -103,10 +106,7 @@ def backup(data: Path, target: Path, *, force: bool = False) -> Summary:
     with WholeFile(target, force=force) as file:
         with _snapshot(data / NAME) as db:
             _copy(db, file.part)
-        try:
-            found = _proved(file.part)
-        except JournalDamaged as error:
-            raise JournalDamaged(error.text.replace(str(file.part), str(data / NAME))) from None
+        found = _proved(file.part, data / NAME)
         file.commit()
     return replace(found, path=target)
 
@@ -123,12 +123,12 @@ def _copy(db: sqlite3.Connection, target: Path) -> None:
         raise FileError(f"cannot write to {shown(target.parent)}: {error}", _SPACE) from None
 
 
-def _proved(path: Path) -> Summary:
-    """What a copy holds. Raises JournalDamaged."""
-    with _snapshot(path) as db:
+def _proved(path: Path, source: Path | None = None) -> Summary:
+    """What a copy of `source` holds. Raises JournalDamaged."""
+    with _snapshot(path, source) as db:
         found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
         if found != ["ok"]:
-            raise damaged(path, "; ".join(found))
+            raise damaged(source or path, "; ".join(found))
         return _summary(db, path)
 
 

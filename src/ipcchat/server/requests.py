@@ -73,7 +73,7 @@ TABLE: dict[type[Struct], Row] = {
     messages.Reload: Row(role="operator", question=operations.reload),
     messages.Shutdown: Row(role="operator", question=operations.shutdown),
 }
-"""`hello` and `login`, which make the session, are the listener's."""
+"""`hello` and `login`, which make the session, are the door's (`login`)."""
 
 
 _SHARE = 32

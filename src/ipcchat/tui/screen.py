@@ -120,7 +120,6 @@ class ChatScreen:
                 )
             ]
         window = self.editor.window()
-        self._input = window
         return HSplit(
             [
                 bar(lambda w, h: [bars.topic(self.model, w)]),
