@@ -7,7 +7,8 @@
  * hexadecimal digits of the time in ns at time_offset, and where count_offset >= 0 a count as 16
  * digits there. A text begins with '@', two digits of the sender, then the time.
  *
- * Member 0 is the reference: each message it sees gives its sender credit for another one. RATE 0:
+ * Member 0 is the reference: each message it sees gives its sender credit for another one, and
+ * what one chunk gives leaves in one write. RATE 0:
  * WINDOW messages in flight for each sender; else so many a second in all, in turn. The bytes of
  * all members are counted; SAMPLE 1: every member's messages are timed, else the reference's only.
  * After SECONDS nothing is sent; it ends when every member has as many bytes as the reference.
@@ -29,13 +30,14 @@
 
 #define CHUNK (1 << 18)
 #define SPAN 19 /* '@', sender, time */
+#define QUEUE 1024
 
 struct sender {
     unsigned char *text;
     size_t size, time_at;
     long count_at;
     uint64_t count, credit;
-    unsigned char *rest; /* what the socket did not take */
+    unsigned char *out; /* what is to be written: room for QUEUE messages */
     size_t waits;
 };
 
@@ -69,52 +71,56 @@ static uint64_t unhex(const unsigned char *in)
     return value;
 }
 
+/* Queues a sender's next message; where there is no room it waits, and is stamped later. */
 static void emit(int index)
 {
     struct sender *s = &senders[index];
-    unsigned char *at = s->text;
-    size_t left = s->size;
+    unsigned char *at = s->out + s->waits;
 
-    if (s->waits) { /* the socket is full: this one waits too, and is stamped when it leaves */
+    if (s->waits + s->size > QUEUE * s->size) {
         s->credit++;
         return;
     }
-    hex(s->text + s->time_at, now_ns());
+    memcpy(at, s->text, s->size);
+    hex(at + s->time_at, now_ns());
     if (s->count_at >= 0)
-        hex(s->text + s->count_at, ++s->count);
+        hex(at + s->count_at, ++s->count);
+    s->waits += s->size;
     sent++;
-    while (left) {
-        ssize_t done = write(sockets[index], at, left);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0 && errno == EAGAIN) {
-            memcpy(s->rest, at, left);
-            s->waits = left;
-            return;
-        }
-        if (done < 0) {
-            perror("fanout: a sender was closed");
-            exit(1);
-        }
-        at += done;
-        left -= (size_t)done;
-    }
 }
 
-static void resume(int index)
+/* Writes what a sender has queued, as far as its socket takes it. */
+static void push(int index)
 {
     struct sender *s = &senders[index];
-    while (s->waits) {
-        ssize_t done = write(sockets[index], s->rest, s->waits);
-        if (done <= 0)
-            return;
-        memmove(s->rest, s->rest + done, s->waits - (size_t)done);
-        s->waits -= (size_t)done;
-    }
-    while (s->credit && !s->waits) {
-        s->credit--;
-        emit(index);
-    }
+    do {
+        size_t gone = 0;
+        while (s->credit && s->waits + s->size <= QUEUE * s->size) {
+            s->credit--;
+            emit(index);
+        }
+        while (gone < s->waits) {
+            ssize_t done = write(sockets[index], s->out + gone, s->waits - gone);
+            if (done < 0 && errno == EINTR)
+                continue;
+            if (done < 0 && errno != EAGAIN) {
+                perror("fanout: a sender was closed");
+                exit(1);
+            }
+            if (done < 0)
+                break;
+            gone += (size_t)done;
+        }
+        s->waits -= gone;
+        memmove(s->out, s->out + gone, s->waits);
+    } while (s->credit && !s->waits);
+}
+
+static void push_all(void)
+{
+    for (int i = 0; i < n_senders; i++)
+        if (senders[i].waits)
+            push(i);
 }
 
 static void note(uint64_t since)
@@ -177,7 +183,7 @@ int main(int argc, char **argv)
         sscanf(line, "%zu %ld %n", &senders[i].time_at, &senders[i].count_at, &used);
         senders[i].size = strcspn(line + used, "\n") / 2;
         senders[i].text = malloc(senders[i].size);
-        senders[i].rest = malloc(senders[i].size);
+        senders[i].out = malloc(QUEUE * senders[i].size);
         for (size_t k = 0; k < senders[i].size; k++)
             sscanf(line + used + 2 * k, "%2hhx", &senders[i].text[k]);
         free(line);
@@ -197,14 +203,16 @@ int main(int argc, char **argv)
     uint64_t gap = rate > 0 ? (uint64_t)(1e9 / rate) : 0, limit = stop + 20000000000u, now = start;
     int turn = 0, lacking = n_members;
     if (!gap)
-        for (int k = 0; k < window; k++)
-            for (int i = 0; i < n_senders; i++)
+        for (int i = 0; i < n_senders; i++)
+            for (int k = 0; k < window; k++)
                 emit(i);
+    push_all();
     while ((now = now_ns()) < limit) {
         int sending = now < stop, wait = 100;
         if (sending && gap) {
             for (; due <= now; due += gap, turn = (turn + 1) % n_senders)
                 emit(turn);
+            push_all();
             wait = (int)((due - now) / 1000000);
         }
         if (!sending) {
@@ -220,7 +228,7 @@ int main(int argc, char **argv)
             if (i < n_senders) {
                 while (read(sockets[i], buffer, CHUNK) > 0)
                     ;
-                resume(i);
+                push(i);
                 continue;
             }
             int member = i - n_senders;
@@ -234,6 +242,8 @@ int main(int argc, char **argv)
             bytes[member] += (uint64_t)size;
             if (sample || member == 0)
                 scan(member, (size_t)size, sending, !gap);
+            if (member == 0)
+                push_all();
         }
     }
     double spent = (double)(now_ns() - start) / 1e9;

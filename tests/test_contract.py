@@ -263,9 +263,7 @@ def test_a_rebuild_from_the_entries_is_the_live_state(asked: list[Draft], cuts: 
     disk, state = Disk(), State()
     for batch in split([*BEGINNING, *asked], cuts):
         overlay = Overlay(state)
-        decisions = decide(
-            overlay, batch, lambda draft: disk.outcomes.get((draft.account, draft.id))
-        )
+        decisions = decide(overlay, batch, disk.outcomes.get)
         disk.store(batch, decisions, overlay)
         overlay.merge()
         assert plain(rebuilt(disk)) == plain(state)

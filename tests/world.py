@@ -296,13 +296,10 @@ class Journal:
         return True
 
     def _attempt(self, overlay: Overlay, drafts: Sequence[Draft]) -> list[Decision]:
-        decisions = decide(overlay, drafts, self._earlier)
+        decisions = decide(overlay, drafts, self._disk.outcomes.get)
         if any(item.entry is not None and item.entry.text == POISON for item in decisions):
             raise ValueError(POISON)
         return decisions
-
-    def _earlier(self, draft: Draft) -> Stored | None:
-        return self._disk.outcomes.get((draft.account, draft.id))
 
     def feed(self) -> AsyncIterator[list[Entry]]:
         return self._feed.read()

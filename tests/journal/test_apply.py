@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.journal.making import LOBBY
 
 from ipcchat.entries import Entry
@@ -57,11 +58,8 @@ class Store:
         self.entries: list[Entry] = []
         self.commit(BEGINNING)
 
-    def earlier(self, draft: Draft) -> Stored | None:
-        return self.outcomes.get((draft.account, draft.id))
-
     def attempt(self, overlay: Overlay, asked: Sequence[Draft]) -> list[Decision]:
-        return decide(overlay, asked, self.earlier)
+        return decide(overlay, asked, self.outcomes.get)
 
     def keep(self, overlay: Overlay, decisions: Sequence[Decision]) -> list[Outcome]:
         overlay.merge()
@@ -152,7 +150,7 @@ def test_the_same_id_with_other_words_is_a_conflict(asked: list[Draft], other: D
 def test_a_dropped_batch_leaves_nothing(before: list[Draft], dropped: list[Draft]) -> None:
     store, _ = one_by_one(before)
     untouched = copy.deepcopy(store.state)
-    decide(Overlay(store.state), dropped, store.earlier)
+    decide(Overlay(store.state), dropped, store.outcomes.get)
     assert store.state == untouched
 
 
@@ -160,8 +158,8 @@ def test_a_dropped_batch_leaves_nothing(before: list[Draft], dropped: list[Draft
 def test_a_copy_of_an_overlay_goes_its_own_way(asked: list[Draft], more: list[Draft]) -> None:
     store, alone = Store(), one_by_one(asked)[0]
     overlay = Overlay(store.state)
-    decisions = decide(overlay, asked, store.earlier)
-    decide(overlay.copy(), more, store.earlier)
+    decisions = decide(overlay, asked, store.outcomes.get)
+    decide(overlay.copy(), more, store.outcomes.get)
     store.keep(overlay, decisions)
     assert plain(store.state) == plain(alone.state)
     assert store.outcomes == alone.outcomes

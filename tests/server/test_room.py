@@ -40,7 +40,7 @@ def test_the_tail_holds_the_last_frames_within_its_bound(
         for _ in range(cut):
             seq += 1
             frames[seq] = codec.encode(entry(seq))
-            room.collect(entry(seq))
+            room.collect([entry(seq)])
         assert room.delivered == seq - cut
         flush(room)
         assert room.delivered == seq
@@ -56,10 +56,10 @@ def test_the_tail_holds_the_last_frames_within_its_bound(
 
 def test_what_was_committed_before_the_first_follower_is_not_delivered_again() -> None:
     room = Room(1, 5, 1000)
-    assert not room.collect(entry(4))
-    assert not room.collect(entry(5))
-    assert room.collect(entry(6))
-    assert room.collect(entry(7))
-    assert not room.collect(entry(9))
+    assert not room.collect([entry(4)])
+    assert not room.collect([entry(5)])
+    assert room.collect([entry(5), entry(6)])
+    assert room.collect([entry(7)])
+    assert not room.collect([entry(9)])
     flush(room)
     assert room.delivered == 7

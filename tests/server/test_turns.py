@@ -47,7 +47,7 @@ class Scene:
         for _ in range(count):
             self.seqs[room] += 1
             seq = self.seqs[room]
-            assert room.collect(Entry(room.number, seq, 0, 1, "ann", "message", f"{seq:032x}"))
+            assert room.collect([Entry(room.number, seq, 0, 1, "ann", "message", f"{seq:032x}")])
         self.delivery.ready(room)
 
     def served(self, members: list[Member]) -> int:

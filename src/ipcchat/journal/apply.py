@@ -12,7 +12,8 @@ stores what it decides. The order of decisions:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
 from ipcchat.journal.drafts import Draft, Outcome
@@ -25,8 +26,7 @@ class StoreFailure(Exception):
     """Storing failed, whatever the drafts were; its cause says why."""
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(Struct, gc=False):
     """What apply made of a draft."""
 
     outcome: Outcome
@@ -35,8 +35,8 @@ class Decision:
     """Whether the outcome is a new one, to be kept for ever."""
 
 
-Lookup = Callable[[Draft], Stored | None]
-"""Finds the outcome that an earlier batch stored."""
+Lookup = Callable[[tuple[int, str]], Stored | None]
+"""Finds the outcome that an earlier batch stored for an (account, draft id)."""
 Attempt = Callable[[Overlay, Sequence[Draft]], list[Decision]]
 """Decides about drafts on the overlay given and stores what came of it; where it raises, it has
 stored nothing, and the overlay is dropped."""
@@ -48,10 +48,10 @@ def decide(state: Overlay, drafts: Sequence[Draft], lookup: Lookup) -> list[Deci
     outcomes = state.outcomes
     for draft in drafts:
         if draft.kind == "read":
-            decisions.append(apply(state, draft, None))
+            decisions.append(_read(state, draft))
             continue
         key = (draft.account, draft.id)
-        decision = apply(state, draft, outcomes.get(key) or lookup(draft))
+        decision = apply(state, draft, outcomes.get(key) or lookup(key))
         if decision.stored:
             outcomes[key] = (decision.outcome, draft.content)
         state.applied += 1
@@ -87,8 +87,6 @@ def isolate(
 
 def apply(state: Overlay, draft: Draft, earlier: Stored | None) -> Decision:
     """Decides about one draft. `earlier` is its stored outcome and content hash, if any."""
-    if draft.kind == "read":
-        return _read(state, draft)
     if earlier is not None:
         return _again(draft, *earlier)
     if draft.kind == "withdraw":
@@ -119,8 +117,11 @@ def _enter(
 def _message(state: Overlay, draft: Draft) -> Decision:
     if draft.room == SYSTEM_ROOM or state.room(draft.room) is None:
         return _refuse(draft, "no_room")
-    entry = _enter(state, draft, draft.room, draft.account, "message", draft.text)
-    return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
+    # What most drafts are: no further calls.
+    by, room, time, seq = draft.account, draft.room, draft.time, state.next_seq(draft.room)
+    nick = state.account(by).nick if by != SERVER else ""
+    entry = Entry(room, seq, time, by, nick, "message", draft.id, draft.text, draft.style)
+    return Decision(Outcome(room, seq, time), entry)
 
 
 def _topic(state: Overlay, draft: Draft) -> Decision:

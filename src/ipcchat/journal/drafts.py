@@ -2,19 +2,25 @@
 
 A draft holds everything that depends on a library, a clock, chance or a locale, computed before
 it: cleaned text, shown and canonical names, time, content hash. Raw secrets never enter it.
+Both are structs because there is one of each for every message.
 """
 
-import hashlib
-from dataclasses import dataclass, field
+from hashlib import blake2b
 
-__all__ = ["KINDS", "Draft", "Outcome"]
+from msgspec import Struct
+
+__all__ = ["KINDS", "Draft", "Outcome", "content"]
 
 KINDS = ("account", "join", "message", "nick", "part", "read", "topic", "withdraw")
 """Every kind of draft. `read` makes no entry and no outcome: the latest value wins."""
 
 
-@dataclass(slots=True)
-class Draft:
+def content(asked: str) -> bytes:
+    """The hash of what was asked, as it was asked: 8 bytes."""
+    return blake2b(asked.encode(), digest_size=8).digest()
+
+
+class Draft(Struct, gc=False):
     """What an account asks to have said or changed."""
 
     account: int
@@ -40,17 +46,16 @@ class Draft:
     refusal: str = ""
     """A code found by a check made before apply (`bad_text`, `bad_name`): the outcome, unless
     there is an earlier one."""
-    content: bytes = field(default=b"", compare=False)
+    content: bytes = b""
     """8 bytes: a hash of what was asked, as it was asked; the same for every try."""
 
     def __post_init__(self) -> None:
         if not self.content:
             asked = f"{self.kind}\0{self.room}\0{self.style}\0{self.name}\0{self.text}"
-            self.content = hashlib.blake2b(asked.encode(), digest_size=8).digest()
+            self.content = content(asked)
 
 
-@dataclass(slots=True, frozen=True)
-class Outcome:
+class Outcome(Struct, gc=False, frozen=True):
     """What became of a draft: the same answer to every try, for ever.
 
     Accepted: `code` is empty; `room` and `seq` say where (`seq` 0: a change without an entry in

@@ -71,10 +71,7 @@ class MemoryJournal:
         self._schedule()
 
     def _attempt(self, overlay: Overlay, drafts: Sequence[Draft]) -> list[Decision]:
-        return decide(overlay, drafts, self._earlier)
-
-    def _earlier(self, draft: Draft) -> Stored | None:
-        return self._outcomes.get((draft.account, draft.id))
+        return decide(overlay, drafts, self._outcomes.get)
 
     def _blame(self, error: Exception) -> None:
         self._report(f"a draft could not be applied: {error!r}")

@@ -116,7 +116,7 @@ def migrate(db: sqlite3.Connection) -> None:
             raise
 
 
-_CHECKPOINT = 8000
+_CHECKPOINT = 2000
 """Pages in the WAL at which SQLite moves them to the file."""
 _WAL_KEPT = 64 << 20
 """Bytes of a WAL file that are kept for reuse after a checkpoint."""

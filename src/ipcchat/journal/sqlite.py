@@ -38,7 +38,7 @@ from ipcchat.journal.feed import Feed
 from ipcchat.journal.lock import Lock
 from ipcchat.journal.reader import Reader
 from ipcchat.journal.schema import NAME, connect
-from ipcchat.journal.state import Overlay, State, Stored
+from ipcchat.journal.state import Overlay, State
 from ipcchat.journal.waiting import Job, Waiting, answer
 
 __all__ = ["SqliteJournal"]
@@ -181,16 +181,13 @@ class SqliteJournal:
 
     def _store(self, overlay: Overlay, drafts: Sequence[Draft]) -> list[Decision]:
         try:
-            decisions = decide(overlay, drafts, self._earlier)
+            decisions = decide(overlay, drafts, tables.earlier(self._db, drafts).get)
             tables.write(self._db, overlay, drafts, decisions)
         except sqlite3.Error as error:
             if is_poison(error):
                 raise
             raise StoreFailure from error
         return decisions
-
-    def _earlier(self, draft: Draft) -> Stored | None:
-        return tables.earlier(self._db, draft)
 
     def _blame(self, error: Exception) -> None:
         self._report(f"a draft could not be applied: {error!r}")

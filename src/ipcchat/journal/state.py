@@ -133,7 +133,9 @@ class Overlay:
 
     def next_seq(self, number: int) -> int:
         """Consumes the room's next number."""
-        self.heads[number] = seq = self.head(number) + 1
+        heads = self.heads
+        seq = heads[number] + 1 if number in heads else self.head(number) + 1
+        heads[number] = seq
         return seq
 
     # --- accounts ---------------------------------------------------------------------

@@ -5,11 +5,9 @@ or name that can't be used makes a draft that carries its refusal, so that an ea
 the same draft id comes first even here.
 """
 
-from hashlib import blake2b
-
 from ipcchat import text
 from ipcchat.errors import TextError
-from ipcchat.journal.drafts import Draft
+from ipcchat.journal.drafts import Draft, content
 from ipcchat.server.session import Session
 from ipcchat.wire.messages import Join, Nick, Part, Read, Say, Topic, Withdraw
 
@@ -18,37 +16,32 @@ __all__ = ["join", "nick", "part", "read", "say", "topic", "withdraw"]
 STYLES = ("", "me")
 
 
-def _content(*asked: object) -> bytes:
-    """A hash of what was asked, as it was asked."""
-    return blake2b("\0".join(map(str, asked)).encode(), digest_size=8).digest()
-
-
 def say(session: Session, request: Say, now: int) -> Draft:
     """A message."""
-    content = _content("say", request.room, request.style, request.text)
+    room, style = request.room, request.style
     refusal = cleaned = ""
     try:
         cleaned = text.check_text(request.text)
-        if request.style not in STYLES:
+        if style not in STYLES:
             refusal = "bad_text"
     except TextError as error:
         refusal = error.code
     return Draft(
-        account=session.account,
-        id=request.draft,
-        kind="message",
-        time=now,
-        room=request.room,
-        text=cleaned,
-        style=request.style,
+        session.account,
+        request.draft,
+        "message",
+        now,
+        room,
+        cleaned,
+        style,
         refusal=refusal,
-        content=content,
+        content=content(f"say\0{room}\0{style}\0{request.text}"),
     )
 
 
 def join(session: Session, request: Join, now: int) -> Draft:
     """Membership of a room, which is made when its name is new."""
-    content = _content("join", request.room, request.name)
+    asked = f"join\0{request.room}\0{request.name}"
     refusal = name = ""
     try:
         if not request.room:
@@ -64,7 +57,7 @@ def join(session: Session, request: Join, now: int) -> Draft:
         name=name,
         key=text.fold(name),
         refusal=refusal,
-        content=content,
+        content=content(asked),
     )
 
 
@@ -77,7 +70,7 @@ def part(session: Session, request: Part, now: int) -> Draft:
 
 def topic(session: Session, request: Topic, now: int) -> Draft:
     """A room's topic."""
-    content = _content("topic", request.room, request.text)
+    asked = f"topic\0{request.room}\0{request.text}"
     refusal = cleaned = ""
     try:
         cleaned = text.check_topic(request.text)
@@ -91,13 +84,13 @@ def topic(session: Session, request: Topic, now: int) -> Draft:
         room=request.room,
         text=cleaned,
         refusal=refusal,
-        content=content,
+        content=content(asked),
     )
 
 
 def nick(session: Session, request: Nick, now: int) -> Draft:
     """Another nick for the account."""
-    content = _content("nick", request.nick)
+    asked = f"nick\0{request.nick}"
     refusal = name = ""
     try:
         name = text.check_nick(request.nick)
@@ -111,7 +104,7 @@ def nick(session: Session, request: Nick, now: int) -> Draft:
         name=name,
         key=text.fold(name),
         refusal=refusal,
-        content=content,
+        content=content(asked),
     )
 
 

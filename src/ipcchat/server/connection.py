@@ -32,7 +32,8 @@ from ipcchat.wire.messages import Bye, Changed, Error
 __all__ = ["Connection", "Owner", "Source", "Tick"]
 
 # One buffer for all connections: a chunk is decoded before the next read begins.
-_BUFFER = memoryview(bytearray(256 * 1024))
+_BUFFER = memoryview(bytearray(32 * 1024))
+"""Its size is what one connection is read in a turn of the loop."""
 _WRITE = 64 * 1024
 """Queued frames are joined to writes of about so many bytes."""
 LINGER = 1.0

@@ -209,18 +209,21 @@ class Hub:
         self._delivery.finish()
 
     def _deliver(self, entries: Iterable[Entry]) -> None:
-        fresh: dict[Room, None] = {}
+        fresh: dict[int, list[Entry]] = {}
         for entry in entries:
-            if entry.room == SYSTEM_ROOM:
+            number = entry.room
+            if number == SYSTEM_ROOM:
                 self._fact(entry)
-                continue
-            if entry.kind == "create":
+            elif number in fresh:
+                fresh[number].append(entry)
+            else:
+                fresh[number] = [entry]
+        for number, several in fresh.items():
+            if several[0].kind == "create":
                 self.presence.rooms_changed()
-            room = self._rooms.get(entry.room)
-            if room is not None and room.collect(entry):
-                fresh[room] = None
-        for room in fresh:
-            self._delivery.ready(room)
+            room = self._rooms.get(number)
+            if room is not None and room.collect(several):
+                self._delivery.ready(room)
 
     def _fact(self, entry: Entry) -> None:
         if entry.kind == "rename":

@@ -12,11 +12,9 @@ only the deed: it never looks at roles, and refuses by raising `Refused` or `Tex
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from msgspec import Struct
@@ -78,12 +76,8 @@ TABLE: dict[type[Struct], Row] = {
 
 _SHARE = 32
 """Drafts of one connection in a row."""
-Asker = tuple[Connection, Any]
-"""Where the reply goes, and the request."""
-
-
-def _connection(decided: tuple[Asker, Outcome]) -> Connection:
-    return decided[0][0]
+Share = tuple[Connection, list[Any]]
+"""Where replies go, and the requests."""
 
 
 def refusal(request: int | None, error: Refused | TextError) -> Error:
@@ -101,7 +95,7 @@ class Gate:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._loop = asyncio.get_running_loop()
-        self._queues: dict[Connection, deque[tuple[Draft, Any]]] = {}
+        self._queues: dict[Connection, list[tuple[Draft, Any]]] = {}
         """Drafts and their requests that wait for the journal; bounded by the requests in flight
         of each connection."""
         self._flying = 0
@@ -116,6 +110,7 @@ class Gate:
     ) -> None:
         """Answers each request of a chunk, or sees to it that it will be."""
         now = now_ms()
+        changes: list[tuple[Draft, Any]] = []
         cap = self._hub.settings.requests_in_flight
         for index, value in enumerate(values):
             if connection.in_flight >= cap:
@@ -130,7 +125,7 @@ class Gate:
                 if row.role == "operator" and session.role != "operator":
                     raise Refused("forbidden")
                 if row.change is not None:
-                    self._take(row.change(session, value, now), connection, value)
+                    changes.append((row.change(session, value, now), value))
                 elif row.question is not None:
                     connection.send(row.question(self._hub, session, value))
                     connection.answered()
@@ -140,16 +135,18 @@ class Gate:
             except (Refused, TextError) as error:
                 connection.send(refusal(value.id, error))  # type: ignore[attr-defined]
                 connection.answered()
+        if changes:
+            self._take(connection, changes)
 
-    def _take(self, draft: Draft, connection: Connection, request: Any) -> None:
-        queue = self._queues.get(connection)
-        if queue is None:
-            queue = self._queues[connection] = deque()
-            if not self._scheduled:
-                self._scheduled = True
-                self._loop.call_soon(self._hand_over)
-        queue.append((draft, request))
-        self._hub.began(1)
+    def _take(self, connection: Connection, changes: list[tuple[Draft, Any]]) -> None:
+        self._hub.began(len(changes))
+        if connection in self._queues:
+            self._queues[connection] += changes
+            return
+        self._queues[connection] = changes
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
         """Gives the journal two transactions' worth at most, in turn from everybody who waits: who
@@ -157,51 +154,55 @@ class Gate:
         self._scheduled = False
         size = self._hub.settings.batch_drafts
         while self._queues and self._flying < 2 * size:
-            drafts, askers = self._collect(size)
+            drafts, shares = self._collect(size)
             self._flying += len(drafts)
             future = self._hub.journal.append(drafts)
-            future.add_done_callback(partial(self._decided, askers))
+            future.add_done_callback(partial(self._decided, len(drafts), shares))
 
-    def _collect(self, size: int) -> tuple[list[Draft], list[Asker]]:
+    def _collect(self, size: int) -> tuple[list[Draft], list[Share]]:
         drafts: list[Draft] = []
-        askers: list[Asker] = []
+        shares: list[Share] = []
         while self._queues and len(drafts) < size:
             connection = next(iter(self._queues))
             queue = self._queues.pop(connection)
-            for _ in range(min(len(queue), _SHARE, size - len(drafts))):
-                draft, request = queue.popleft()
-                drafts.append(draft)
-                askers.append((connection, request))
-            if queue:
+            share = queue[: min(_SHARE, size - len(drafts))]
+            if len(queue) > len(share):
+                del queue[: len(share)]
                 self._queues[connection] = queue  # at the end of the line
-        return drafts, askers
+            drafts += [draft for draft, _ in share]
+            shares.append((connection, [request for _, request in share]))
+        return drafts, shares
 
-    def _decided(self, askers: list[Asker], future: asyncio.Future[list[Outcome]]) -> None:
-        self._hub.ended(len(askers))
-        self._flying -= len(askers)
+    def _decided(
+        self, count: int, shares: list[Share], future: asyncio.Future[list[Outcome]]
+    ) -> None:
+        self._hub.ended(count)
+        self._flying -= count
         if self._queues and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._hand_over)
         error = None if future.cancelled() else future.exception()
         if future.cancelled() or error is not None:
-            self._undecided(askers, error)
+            self._undecided(shares, error)
             return
-        outcomes = zip(askers, future.result(), strict=True)
-        for connection, found in groupby(outcomes, _connection):
-            frames = [codec.encode(reply(request, outcome)) for (_, request), outcome in found]
-            connection.reply(b"".join(frames))
-            connection.answered(len(frames))
+        outcomes = iter(future.result())
+        for connection, requests in shares:
+            replies = map(reply, requests, outcomes)  # stops after the last request
+            connection.reply(b"".join(codec.frames(replies)))
+            connection.answered(len(requests))
 
-    def _undecided(self, askers: list[Asker], error: BaseException | None) -> None:
+    def _undecided(self, shares: list[Share], error: BaseException | None) -> None:
         # The outcome is open: the client keeps the drafts and asks again.
         code = error.code if isinstance(error, JournalUnavailable) else "busy"
         text = CODES[code].text
         if not isinstance(error, JournalUnavailable):
             cause = error.text if isinstance(error, JournalError) else repr(error)
             self._hub.log.error("journal", f"outcomes are unknown: {cause}")
-        for connection, request in askers:
-            connection.send(Error(id=request.id, code=code, text=text, retry=True, wait_ms=1000))
-            connection.answered()
+        for connection, requests in shares:
+            for request in requests:
+                answer = Error(id=request.id, code=code, text=text, retry=True, wait_ms=1000)
+                connection.send(answer)
+            connection.answered(len(requests))
 
     async def _read(
         self,

@@ -76,15 +76,19 @@ class Room:
         self._tail_bytes = 0
         self._tail_limit = tail_bytes
 
-    def collect(self, entry: Entry) -> bool:
-        """Takes a committed entry into the next batch; false for one that is not to be handed out
-        any more."""
-        if entry.seq != self.delivered + len(self._fresh) + 1:
-            return False  # was committed before the first follower came: it reads it
-        frame = codec.encode(entry)
-        self._fresh.append(frame)
-        self._tail.append((entry.draft, frame))
-        self._tail_bytes += len(frame)
+    def collect(self, entries: list[Entry]) -> bool:
+        """Takes committed entries into the next batch; false where none is to be handed out any
+        more."""
+        following = self.delivered + len(self._fresh) + 1
+        if entries[0].seq != following:
+            # Some were committed before the first follower came: it reads them.
+            entries = [entry for entry in entries if entry.seq >= following]
+            if not entries or entries[0].seq != following:
+                return False
+        frames = codec.frames(entries)
+        self._fresh += frames
+        self._tail += zip([entry.draft for entry in entries], frames, strict=True)
+        self._tail_bytes += sum(map(len, frames))
         return True
 
     @property

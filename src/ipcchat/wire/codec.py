@@ -3,6 +3,7 @@
 Whatever comes in, decoding gives a struct or raises RemoteProtocolError, never anything else.
 """
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,9 +12,9 @@ from msgspec import Struct
 from ipcchat import text
 from ipcchat.errors import LocalProtocolError, RemoteProtocolError
 from ipcchat.wire import messages
-from ipcchat.wire.framing import encode_frame
+from ipcchat.wire.framing import encode_frame, pack_length
 
-__all__ = ["decode_event", "decode_reply", "decode_request", "encode"]
+__all__ = ["decode_event", "decode_reply", "decode_request", "decode_requests", "encode", "frames"]
 
 T = TypeVar("T", bound=Struct)
 Payload = bytes | memoryview
@@ -25,6 +26,7 @@ _events = msgspec.json.Decoder(messages.Event | messages.Error | messages.Ok)
 _replies: dict[type[Struct], msgspec.json.Decoder[Any]] = {
     cls: msgspec.json.Decoder(cls) for cls in set(messages.REPLIES.values())
 }
+_decode_request = _requests.decode
 _LONGEST = 200
 """Code points of an error's sentence."""
 
@@ -48,10 +50,24 @@ def encode(message: Struct) -> bytes:
     return encode_frame(data)
 
 
+def frames(messages: Iterable[Struct]) -> list[bytes]:
+    """Messages as frames. They must be text: for what the server made of checked values."""
+    encode = _encoder.encode
+    return [pack_length(len(data := encode(message))) + data for message in messages]
+
+
+def decode_requests(frames: list[bytes]) -> list[messages.Request] | None:
+    """What a client sent, where each frame can be decoded; else None: decode them one by one."""
+    try:
+        return list(map(_decode_request, frames))
+    except _BAD:
+        return None
+
+
 def decode_request(data: Payload) -> messages.Request:
     """What a client sent. Raises RemoteProtocolError."""
     try:
-        return _requests.decode(data)
+        return _decode_request(data)
     except _BAD as error:
         raise _explain(data, error, messages.REQUESTS) from None
 

@@ -8,7 +8,7 @@ import struct
 
 from ipcchat.errors import RemoteProtocolError
 
-__all__ = ["HEADER", "LIMIT", "LIMIT_BEFORE_LOGIN", "FrameReader", "encode_frame"]
+__all__ = ["HEADER", "LIMIT", "LIMIT_BEFORE_LOGIN", "FrameReader", "encode_frame", "pack_length"]
 
 HEADER = 4
 """Bytes of the length prefix."""
@@ -18,12 +18,15 @@ LIMIT_BEFORE_LOGIN = 4 * 1024
 """The longest payload that a server takes before login, in bytes."""
 
 
+_prefix = struct.Struct(">I")
+pack_length = _prefix.pack
+"""The four bytes before a payload of so many bytes."""
+_length = _prefix.unpack_from
+
+
 def encode_frame(payload: bytes) -> bytes:
     """The payload with its length before it."""
-    return len(payload).to_bytes(HEADER, "big") + payload
-
-
-_length = struct.Struct(">I").unpack_from
+    return pack_length(len(payload)) + payload
 
 
 class FrameReader:

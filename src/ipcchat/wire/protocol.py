@@ -98,8 +98,12 @@ class Protocol:
     def _receive_requests(
         self, frames: list[bytes], values: list[Struct | RemoteProtocolError]
     ) -> None:
-        decode = codec.decode_request
         allowed = ALLOWED[self.state]
+        requests = codec.decode_requests(frames)
+        if requests is not None and allowed.issuperset(map(type, requests)):
+            values += requests
+            return
+        decode = codec.decode_request
         for frame in frames:
             try:
                 request = decode(frame)
