@@ -28,7 +28,8 @@ from tests.support import RawClient, draft, free_port
 from tests.terminal import Terminal, terminal
 
 from benchmarks.machine import describe
-from benchmarks.peers import Ipcchat, crowd, orders
+from benchmarks.peer import crowd, orders
+from benchmarks.peers import Ipcchat
 from ipcchat.entries import Entry
 from ipcchat.wire.messages import Say
 
@@ -47,7 +48,8 @@ def server(mode: str, folder: Path) -> Iterator[int]:
             yield port
         return
     port = free_port()
-    flags = ("server", "--listen", f"127.0.0.1:{port}", "--data", str(folder / "data"))
+    flags = ["server", "--listen", f"127.0.0.1:{port}", "--data", str(folder / "data")]
+    flags += ["--plaintext", "--set", "say_burst=0"]
     with terminal(*flags, home=folder, columns=200, rows=50) as shown:
         shown.wait("#lobby")
         first = min(os.sched_getaffinity(0))
@@ -74,7 +76,7 @@ def flood(port: int, generator: Path, seconds: float) -> "subprocess.Popen[str]"
     peer = Ipcchat("flood")
     sockets = crowd(peer, port, SENDERS, MEMBERS)
     told = orders(peer, SENDERS, sockets)
-    arguments = [SENDERS, MEMBERS, WINDOW, 0, seconds, 0]
+    arguments = [SENDERS, MEMBERS, WINDOW, 0, seconds, 0, 1]
     popen = subprocess.Popen(
         [str(generator), *map(str, arguments)],
         stdin=subprocess.PIPE,

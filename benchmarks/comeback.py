@@ -37,7 +37,7 @@ from ipcchat.wire.messages import Ping
 SMALL = 1000
 MISSED = 1000
 TALKERS = 10
-IMPATIENT = ClientSettings(retry_first=0.05, retry_early=0.1, retry_late=0.1)
+IMPATIENT = ClientSettings(plaintext=True, retry_first=0.05, retry_early=0.1, retry_late=0.1)
 PATIENCE = 120
 """Seconds that a step may take."""
 
@@ -48,7 +48,8 @@ PATIENCE = 120
 async def fill(folder: Path, count: int) -> None:
     """Makes a journal of so many messages in the first room, by one account."""
     journal = await open_journal(folder)
-    name = Draft(0, os.urandom(16).hex(), "account", 1, name="past", key="past", credential="past")
+    draft = os.urandom(16).hex()
+    name = Draft(0, draft, "account", 1, name="past", key="past", credential="past", open=True)
     await journal.append([name])
     await journal.close()
     await asyncio.to_thread(_fill, folder / NAME, count)

@@ -1,14 +1,19 @@
-/* The load of fanout.py: sockets that are connected and joined already come in as descriptors.
+/* The load of fanout.py.
  *
- *   fanout SENDERS MEMBERS WINDOW RATE SECONDS SAMPLE < templates
+ *   fanout SENDERS MEMBERS WINDOW RATE SECONDS SAMPLE BURST [PORT TLS] < orders
  *
- * Standard input: for each sender a line "time_offset count_offset hex_of_the_message", then the
- * descriptors of the senders and of the members, a line each. Into a copy of it go, before it is sent, 16
- * hexadecimal digits of the time in ns at time_offset, and where count_offset >= 0 a count as 16
- * digits there. A text begins with '@', two digits of the sender, then the time.
+ * Standard input: for each sender a line "time_offset count_offset hex_of_the_message". Into a copy
+ * of it go, before it is sent, 16 hexadecimal digits of the time in ns at time_offset, and where
+ * count_offset >= 0 a count as 16 digits there. A text begins with '^', two digits of the sender,
+ * then the time. Then a line for each sender and member:
+ *
+ * - the descriptor of a socket that is connected and joined already; or
+ * - with PORT and TLS (0 or 1), which need to be compiled with -DDIAL and dial.c: the script by
+ *   which it joins. When all have joined a line with the cipher is printed; the load begins after
+ *   one more line of input, and when it is over the connections stay until the input ends.
  *
  * Member 0 is the reference: each message it sees gives its sender credit for another one, and
- * what one chunk gives leaves in one write. RATE 0:
+ * what one chunk gives leaves in one write (BURST 1), or each message in a write of its own. RATE 0:
  * WINDOW messages in flight for each sender; else so many a second in all, in turn. The bytes of
  * all members are counted; SAMPLE 1: every member's messages are timed, else the reference's only.
  * After SECONDS nothing is sent; it ends when every member has as many bytes as the reference.
@@ -19,6 +24,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +34,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef DIAL
+#include "dial.h"
+#endif
+
+#define AT_ONCE 8 /* connections that are being made: half of what a server lets one address have */
 #define CHUNK (1 << 18)
-#define SPAN 19 /* '@', sender, time */
+#define SPAN 19 /* '^', sender, time */
 #define QUEUE 1024
 
 struct sender {
@@ -42,7 +53,7 @@ struct sender {
 };
 
 static struct sender *senders;
-static int n_senders, n_members, *sockets;
+static int n_senders, n_members, burst, dialed, *sockets;
 static uint64_t *bytes, sent, seen;
 static unsigned char **tails; /* the end of the last chunk of each timed member */
 static size_t *tail_size;
@@ -71,6 +82,34 @@ static uint64_t unhex(const unsigned char *in)
     return value;
 }
 
+static ssize_t take(int index, void *data, size_t size)
+{
+#ifdef DIAL
+    if (dialed)
+        return dial_read(index, data, size);
+#endif
+    return read(sockets[index], data, size);
+}
+
+static ssize_t put(int index, const void *data, size_t size)
+{
+#ifdef DIAL
+    if (dialed)
+        return dial_write(index, data, size);
+#endif
+    return write(sockets[index], data, size);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage own;
+    getrusage(RUSAGE_SELF, &own);
+    return (double)own.ru_utime.tv_sec + (double)own.ru_utime.tv_usec / 1e6 +
+           (double)own.ru_stime.tv_sec + (double)own.ru_stime.tv_usec / 1e6;
+}
+
+static void push(int index);
+
 /* Queues a sender's next message; where there is no room it waits, and is stamped later. */
 static void emit(int index)
 {
@@ -87,6 +126,8 @@ static void emit(int index)
         hex(at + s->count_at, ++s->count);
     s->waits += s->size;
     sent++;
+    if (!burst && s->waits == s->size && !s->credit)
+        push(index);
 }
 
 /* Writes what a sender has queued, as far as its socket takes it. */
@@ -100,7 +141,7 @@ static void push(int index)
             emit(index);
         }
         while (gone < s->waits) {
-            ssize_t done = write(sockets[index], s->out + gone, s->waits - gone);
+            ssize_t done = put(index, s->out + gone, s->waits - gone);
             if (done < 0 && errno == EINTR)
                 continue;
             if (done < 0 && errno != EAGAIN) {
@@ -138,7 +179,7 @@ static void scan(int member, size_t size, int sending, int windowed)
 {
     unsigned char *start = buffer + SPAN - tail_size[member], *end = buffer + SPAN + size, *at;
     memcpy(start, tails[member], tail_size[member]);
-    for (at = start; (at = memchr(at, '@', (size_t)(end - at))) && end - at >= SPAN; at += SPAN) {
+    for (at = start; (at = memchr(at, '^', (size_t)(end - at))) && end - at >= SPAN; at += SPAN) {
         note(unhex(at + 3));
         if (member == 0) {
             int index = (at[1] - '0') * 10 + at[2] - '0';
@@ -147,7 +188,7 @@ static void scan(int member, size_t size, int sending, int windowed)
                 emit(index);
         }
     }
-    /* A message may be cut: keep from its '@' on. */
+    /* A message may be cut: keep from its '^' on. */
     tail_size[member] = at ? (size_t)(end - at) : 0;
     if (at)
         memcpy(tails[member], at, tail_size[member]);
@@ -162,11 +203,13 @@ static int smaller(const void *a, const void *b)
 int main(int argc, char **argv)
 {
     struct epoll_event events[1024];
-    if (argc != 7)
+    if (argc != 8 && argc != 10)
         return 2;
+    signal(SIGPIPE, SIG_IGN); /* the write tells */
     n_senders = atoi(argv[1]);
     n_members = atoi(argv[2]);
     int window = atoi(argv[3]), sample = atoi(argv[6]);
+    burst = atoi(argv[7]);
     double rate = atof(argv[4]), seconds = atof(argv[5]);
     senders = calloc((size_t)n_senders, sizeof *senders);
     bytes = calloc((size_t)n_members, sizeof *bytes);
@@ -190,15 +233,32 @@ int main(int argc, char **argv)
     }
     int poll = epoll_create1(0), total = n_senders + n_members;
     sockets = calloc((size_t)total, sizeof *sockets);
-    for (int i = 0; i < total; i++)
-        if (scanf("%d", &sockets[i]) != 1)
+    if (argc == 10) {
+#ifdef DIAL
+        char *line = NULL;
+        size_t room = 0;
+        dial(atoi(argv[8]), atoi(argv[9]), total, AT_ONCE, total, 1, sockets);
+        dialed = 1;
+        printf("%s\n", dial_cipher());
+        fflush(stdout);
+        if (getline(&line, &room, stdin) < 0)
             return 2;
+        free(line);
+#else
+        return 2;
+#endif
+    } else {
+        for (int i = 0; i < total; i++)
+            if (scanf("%d", &sockets[i]) != 1)
+                return 2;
+    }
     for (int i = 0; i < total; i++) {
         struct epoll_event want = {.events = EPOLLIN | (i < n_senders ? EPOLLOUT | EPOLLET : 0),
                                    .data.u32 = (uint32_t)i};
         fcntl(sockets[i], F_SETFL, O_NONBLOCK);
         epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &want);
     }
+    double cpu = cpu_seconds();
     uint64_t start = now_ns(), stop = start + (uint64_t)(seconds * 1e9), due = start;
     uint64_t gap = rate > 0 ? (uint64_t)(1e9 / rate) : 0, limit = stop + 20000000000u, now = start;
     int turn = 0, lacking = n_members;
@@ -226,34 +286,37 @@ int main(int argc, char **argv)
         for (int e = 0; e < ready; e++) {
             int i = (int)events[e].data.u32;
             if (i < n_senders) {
-                while (read(sockets[i], buffer, CHUNK) > 0)
+                while (take(i, buffer, CHUNK) > 0)
                     ;
                 push(i);
                 continue;
             }
             int member = i - n_senders;
-            ssize_t size = read(sockets[i], buffer + SPAN, CHUNK);
-            if (size == 0) {
-                fprintf(stderr, "fanout: member %d was closed\n", member);
-                return 1;
-            }
-            if (size < 0)
-                continue;
-            bytes[member] += (uint64_t)size;
-            if (sample || member == 0)
-                scan(member, (size_t)size, sending, !gap);
+            ssize_t size;
+            do {
+                size = take(i, buffer + SPAN, CHUNK);
+                if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
+                    fprintf(stderr, "fanout: member %d was closed\n", member);
+                    return 1;
+                }
+                if (size < 0)
+                    break;
+                bytes[member] += (uint64_t)size;
+                if (sample || member == 0)
+                    scan(member, (size_t)size, sending, !gap);
+            } while (dialed && size == CHUNK);
             if (member == 0)
                 push_all();
         }
     }
     double spent = (double)(now_ns() - start) / 1e9;
-    struct rusage own;
-    getrusage(RUSAGE_SELF, &own);
-    double cpu = (double)own.ru_utime.tv_sec + (double)own.ru_utime.tv_usec / 1e6 +
-                 (double)own.ru_stime.tv_sec + (double)own.ru_stime.tv_usec / 1e6;
+    cpu = cpu_seconds() - cpu;
     qsort(latency, n_latency, sizeof *latency, smaller);
     printf("%llu %llu %d %.3f %.3f %u %u %u\n", (unsigned long long)sent, (unsigned long long)seen,
            lacking, spent, cpu, n_latency ? latency[n_latency / 2] : 0,
            n_latency ? latency[n_latency * 99 / 100] : 0, n_latency ? latency[n_latency - 1] : 0);
+    fflush(stdout);
+    while (dialed && getchar() != EOF)
+        ;
     return 0;
 }

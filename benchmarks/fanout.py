@@ -1,221 +1,220 @@
 """What a delivery costs: ipcchat and other servers, in one run, taking turns.
 
-    python -m benchmarks.fanout [--repeat 5] [--seconds 3] [--cells NAME …] [--peers NAME …]
+    python -m benchmarks.fanout [--repeat 5] [--tls] [--cells NAME …] [--peers NAME …]
 
 The server is pinned to one processor, the generator (`fanout.c`: Linux and a C compiler) to
-another; it says so when it was the bottleneck itself. Texts have 100 bytes, ten senders say them.
-`flood`: each keeps 256 messages in flight. `paced`: so many messages a second in all; every
-delivery is timed. Printed are medians: the server's CPU for each delivery by its own clock,
-deliveries a second, latencies, peak memory, and ratios to Redis, which stores nothing. Ends with
-one JSON line.
+another; it says so when it was the bottleneck itself, and `gen` is the part of its processor that
+it needed. Texts have 100 bytes, ten senders say them. `flood`: each keeps 256 messages in flight,
+and writes those together that it may send together; `a write each` is the load of senders who
+don't know of each other's next message. `paced`: so many messages a second in all; every delivery
+is timed. Printed are medians: the server's CPU for each delivery by its own clock, deliveries a
+second, latencies, peak memory, and ratios to Redis, which stores nothing.
+
+`--tls`: ipcchat alone, each server without TLS and with it, and the ratio is TLS ÷ plain. The
+generator makes the connections of both itself (OpenSSL 3). Besides: connections a second that are
+made, say hello, hear the answer and are closed, eight at a time. Ends with one JSON line.
 """
 
 import argparse
 import json
 import os
 import resource
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from harness.shim import NoCompiler, compile_program
+from harness.shim import NoCompiler, NoLibrary
 
+from benchmarks.load import (
+    Cell,
+    Figures,
+    Handshakes,
+    compile_generators,
+    dialed_turn,
+    handshakes,
+    turn,
+)
 from benchmarks.machine import describe
-from benchmarks.peers import PEERS, Peer, crowd, orders
+from benchmarks.peer import Peer
+from benchmarks.peers import PEERS, TWINS, Ipcchat
 
 __all__ = ["main"]
 
-SENDERS = 10
+T = TypeVar("T", Figures, Handshakes)
+
 _BUSY = 0.9
 """The generator counts as the bottleneck from this part of its processor on."""
 
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One kind of load."""
-
-    name: str
-    members: int
-    window: int = 0
-    rate: float = 0
-    seconds: float = 3
-
-
-@dataclass(slots=True)
-class Figures:
-    """What one turn showed."""
-
-    us_per_delivery: float
-    deliveries_per_s: float
-    messages_per_s: float
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
-    peak_mib: float
-    idle_kib: float
-    """Memory of a joined connection that does nothing."""
-    lacking: int
-    """Members that did not get everything."""
-    generator: float
-    """The part of its processor that the generator needed."""
-
-
 CELLS = (
     Cell("flood 10", 10, window=256),
+    Cell("flood 10, a write each", 10, window=256, burst=False),
     Cell("flood 100", 100, window=256),
     Cell("flood 1000", 1000, window=256),
-    Cell("paced 100/s x 1000", 1000, rate=100, seconds=5),
-    Cell("paced 1000/s x 1000", 1000, rate=1000, seconds=5),
-    Cell("quiet 1/s x 100", 100, rate=1, seconds=10),
-    Cell("quiet 1/s x 1000", 1000, rate=1, seconds=10),
-    Cell("crowd 1/s x 10000", 10_000, rate=1, seconds=10),
+    Cell("paced 100/s x 1000", 1000, rate=100, seconds=4),
+    Cell("paced 1000/s x 1000", 1000, rate=1000, seconds=4),
+    Cell("quiet 1/s x 100", 100, rate=1, seconds=5),
+    Cell("quiet 1/s x 1000", 1000, rate=1, seconds=5),
+    Cell(
+        "crowd 1/s x 10000",
+        10_000,
+        rate=1,
+        seconds=8,
+        peers=("ipcchat", "redis", "durable", "durable, TLS"),
+    ),
 )
 
 
-def cpu_ns(pid: int) -> int:
-    """CPU time of all threads of a process, by the scheduler's clock."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks)
+@dataclass(slots=True)
+class Found:
+    """The turns of a run."""
+
+    cells: dict[str, dict[str, list[Figures]]] = field(default_factory=dict)
+    """Cell → peer → its turns."""
+    handshakes: dict[str, list[Handshakes]] = field(default_factory=dict)
+    """Peer → its turns."""
+    ciphers: set[str] = field(default_factory=set)
 
 
-def memory_kib(pid: int, field: str) -> int:
-    """`VmRSS` or `VmHWM` of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1])
-    return 0
-
-
-def turn(peer: Peer, cell: Cell, generator: Path, folder: Path) -> Figures:
-    """Starts a server, loads it, ends it."""
-    with peer.running(folder) as (pid, port):
-        sockets: list[socket.socket] = []
-        try:
-            before = memory_kib(pid, "VmRSS")
-            sockets = crowd(peer, port, SENDERS, cell.members)
-            time.sleep(0.2)
-            idle = (memory_kib(pid, "VmRSS") - before) / len(sockets)
-            return _load(peer, cell, generator, pid, sockets, idle)
-        finally:
-            for sock in sockets:
-                sock.close()
-
-
-def _load(
-    peer: Peer, cell: Cell, generator: Path, pid: int, sockets: list[socket.socket], idle: float
-) -> Figures:
-    arguments = [SENDERS, cell.members, cell.window, cell.rate, cell.seconds]
-    arguments.append(int(cell.rate > 0))
-    start = cpu_ns(pid)
-    ran = subprocess.run(
-        [str(generator), *map(str, arguments)],
-        input=orders(peer, SENDERS, sockets),
-        capture_output=True,
-        text=True,
-        check=False,
-        close_fds=False,
-        preexec_fn=lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}),
-    )
-    spent = cpu_ns(pid) - start
-    if ran.returncode:
-        raise RuntimeError(f"{peer.name}, {cell.name}: {ran.stderr.strip()}")
-    sent, seen, lacking, seconds, cpu, p50, p99, top = map(float, ran.stdout.split())
-    deliveries = seen * cell.members
-    return Figures(
-        us_per_delivery=spent / 1000 / max(1.0, deliveries),
-        deliveries_per_s=deliveries / seconds,
-        messages_per_s=sent / seconds,
-        p50_ms=p50 / 1000,
-        p99_ms=p99 / 1000,
-        max_ms=top / 1000,
-        peak_mib=memory_kib(pid, "VmHWM") / 1024,
-        idle_kib=idle,
-        lacking=int(lacking),
-        generator=cpu / seconds,
-    )
-
-
-def measure(options: argparse.Namespace) -> dict[str, dict[str, Figures]]:
-    """Cell → peer → medians."""
+def measure(options: argparse.Namespace, peers: Sequence[Peer]) -> Found:
+    """All turns. Raises NoCompiler, NoLibrary."""
     cells = [cell for cell in CELLS if not options.cells or cell.name in options.cells]
-    peers = [peer for peer in PEERS if not options.peers or peer.name in options.peers]
-    for peer in peers:
-        if not peer.installed:
-            print(f"{peer.name} is not installed: left out", file=sys.stderr)
-    found: dict[str, dict[str, list[Figures]]] = {}
+    found = Found()
     with tempfile.TemporaryDirectory() as place:
-        generator = compile_program(Path(__file__).with_name("fanout.c"), Path(place))
-        for count in range(options.repeat):
+        made = compile_generators(Path(place), dialing=options.tls)
+        for count in range(1, options.repeat + 1):
             for cell in cells:
                 for peer in peers:
-                    if not peer.installed:
+                    if cell.peers and peer.name not in cell.peers:
                         continue
                     with tempfile.TemporaryDirectory() as folder:
-                        figures = turn(peer, cell, generator, Path(folder))
-                    found.setdefault(cell.name, {}).setdefault(peer.name, []).append(figures)
-                    print(f"{count + 1} {cell.name}: {peer.name}", file=sys.stderr, flush=True)
-    return {
-        cell: {peer: _median(several) for peer, several in peers.items()}
-        for cell, peers in found.items()
-    }
+                        if options.tls and isinstance(peer, Ipcchat):
+                            figures, cipher = dialed_turn(peer, cell, made.fanout, Path(folder))
+                            found.ciphers |= {cipher} if peer.tls else set()
+                        else:
+                            figures = turn(peer, cell, made.fanout, Path(folder))
+                    found.cells.setdefault(cell.name, {}).setdefault(peer.name, []).append(figures)
+                    print(f"{count} {cell.name}: {peer.name}", file=sys.stderr, flush=True)
+            for peer in peers:
+                if made.handshakes is None or not isinstance(peer, Ipcchat):
+                    continue
+                with tempfile.TemporaryDirectory() as folder:
+                    shaken = handshakes(peer, made.handshakes, Path(folder))
+                found.handshakes.setdefault(peer.name, []).append(shaken)
+                print(f"{count} handshakes: {peer.name}", file=sys.stderr, flush=True)
+    return found
 
 
-def _median(several: list[Figures]) -> Figures:
+def _median(several: list[T]) -> T:
     values = [asdict(figures) for figures in several]
     middle = {name: statistics.median(value[name] for value in values) for name in values[0]}
-    return Figures(**{**middle, "lacking": max(figures.lacking for figures in several)})
+    if "lacking" in middle:
+        middle["lacking"] = max(value["lacking"] for value in values)
+    return type(several[0])(**middle)
 
 
-def show(found: dict[str, dict[str, Figures]]) -> None:
-    """The table."""
-    for name, value in describe().items():
-        print(f"{name:8} {value}")
-    print(f"lifted   {'; '.join(f'{peer.name}: {peer.lifted}' for peer in PEERS if peer.lifted)}")
+def _ratio(value: float, base: float | None) -> str:
+    return "-" if base is None else f"{value / base:.2f}"
+
+
+def show(cells: dict[str, dict[str, Figures]], peers: Sequence[Peer], against: str) -> None:
+    """The table of the cells."""
+    bases = {peer.name: peer.base for peer in peers}
     print(
-        f"\n{'':22}{'us CPU':>8}{'x redis':>9}{'deliv/s':>11}{'msg/s':>8}{'p50 ms':>8}"
-        f"{'p99 ms':>8}{'max ms':>8}{'peak MiB':>9}{'KiB idle':>9}"
+        f"\n{'':22}{'us CPU':>8}{f'x {against}':>9}{'deliv/s':>11}{'msg/s':>8}{'p50 ms':>8}"
+        f"{'p99 ms':>8}{'max ms':>8}{'peak MiB':>9}{'KiB idle':>9}{'gen':>6}"
     )
-    for cell, peers in found.items():
+    for cell, turns in cells.items():
         print(cell)
-        base = peers.get("redis")
-        for peer, it in peers.items():
-            ratio = f"{it.us_per_delivery / base.us_per_delivery:.2f}" if base else "-"
+        for peer, it in turns.items():
+            base = turns.get(bases[peer])
+            ratio = _ratio(it.us_per_delivery, base.us_per_delivery if base else None)
             note = "  GENERATOR-BOUND" if it.generator > _BUSY else ""
             note += f"  {it.lacking} LACK MESSAGES" if it.lacking else ""
             print(
                 f"  {peer:20}{it.us_per_delivery:8.3f}{ratio:>9}{it.deliveries_per_s:11,.0f}"
                 f"{it.messages_per_s:8,.0f}{it.p50_ms:8.1f}{it.p99_ms:8.1f}{it.max_ms:8.1f}"
-                f"{it.peak_mib:9.1f}{it.idle_kib:9.1f}{note}"
+                f"{it.peak_mib:9.1f}{it.idle_kib:9.1f}{it.generator:6.2f}{note}"
             )
 
 
-def main() -> int:
+def show_handshakes(found: dict[str, Handshakes], peers: Sequence[Peer]) -> None:
+    """The table of connections that are made."""
+    bases = {peer.name: peer.base for peer in peers}
+    print(f"\n{'':22}{'conn/s':>8}{'ms CPU':>9}{'x plain':>9}{'server':>8}{'gen':>6}")
+    for peer, it in found.items():
+        base = found.get(bases[peer])
+        ratio = _ratio(it.cpu_ms, base.cpu_ms if base else None)
+        note = "  GENERATOR-BOUND" if it.generator > _BUSY else ""
+        print(
+            f"  {peer:20}{it.per_s:8,.0f}{it.cpu_ms:9.3f}{ratio:>9}"
+            f"{it.per_s * it.cpu_ms / 1000:8.2f}{it.generator:6.2f}{note}"
+        )
+
+
+def _lifted(peers: Sequence[Peer]) -> str:
+    """The limits that are lifted, and of whom."""
+    names: dict[str, list[str]] = {}
+    for peer in peers:
+        names.setdefault(peer.lifted or "none", []).append(peer.name)
+    if len(names) == 1:
+        return next(iter(names))
+    return "; ".join(f"{' and '.join(those)}: {limits}" for limits, those in names.items())
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--tls", action="store_true", help="ipcchat with TLS against without")
     parser.add_argument("--cells", nargs="*", choices=[cell.name for cell in CELLS])
-    parser.add_argument("--peers", nargs="*", choices=[peer.name for peer in PEERS])
-    options = parser.parse_args()
+    names = [peer.name for peer in (*PEERS, *TWINS)]
+    parser.add_argument("--peers", nargs="*", choices=names)
+    return parser
+
+
+def main() -> int:
+    options = _parser().parse_args()
     processors = sorted(os.sched_getaffinity(0))
     if len(processors) < 2:
         print("this needs two processors: one for the server, one for the load", file=sys.stderr)
         return 69
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    all_peers: Sequence[Peer] = TWINS if options.tls else PEERS
+    chosen = [peer for peer in all_peers if not options.peers or peer.name in options.peers]
+    peers = [peer for peer in chosen if peer.installed]
+    for peer in chosen:
+        if peer not in peers:
+            print(f"{peer.name} is not installed: left out", file=sys.stderr)
     try:
-        found = measure(options)
-    except NoCompiler as error:
+        found = measure(options, peers)
+    except (NoCompiler, NoLibrary) as error:
         print(error, file=sys.stderr)
         return 69
-    show(found)
-    figures = {
-        cell: {peer: asdict(it) for peer, it in peers.items()} for cell, peers in found.items()
+    cells = {
+        cell: {peer: _median(several) for peer, several in turns.items()}
+        for cell, turns in found.cells.items()
     }
-    print(json.dumps({"benchmark": "fanout", "cells": figures, "machine": describe()}))
+    shaken = {peer: _median(several) for peer, several in found.handshakes.items()}
+    machine = describe()
+    for name, value in machine.items():
+        print(f"{name:8} {value}")
+    print(f"lifted   {_lifted(peers)}")
+    if found.ciphers:
+        print(f"TLS      {', '.join(sorted(found.ciphers))}; the certificate is not checked")
+    show(cells, peers, "plain" if options.tls else "redis")
+    if shaken:
+        show_handshakes(shaken, peers)
+    figures = {
+        "cells": {
+            cell: {peer: asdict(it) for peer, it in one.items()} for cell, one in cells.items()
+        },
+        "handshakes": {peer: asdict(it) for peer, it in shaken.items()},
+    }
+    print(json.dumps({"benchmark": "fanout", **figures, "machine": machine}))
     return 0
 
 

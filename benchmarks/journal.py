@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from benchmarks.machine import describe
@@ -56,7 +55,7 @@ class Case:
         """Decides and inserts, in a transaction that is left open."""
         self.db.execute("BEGIN IMMEDIATE")
         overlay = Overlay(self.state)
-        decisions: list[Decision] = decide(overlay, drafts, partial(tables.earlier, self.db))
+        decisions: list[Decision] = decide(overlay, drafts, tables.earlier(self.db, drafts).get)
         tables.write(self.db, overlay, drafts, decisions)
         return overlay
 
@@ -144,7 +143,9 @@ async def store(case: Case, way: str, size: int, seconds: float, work: OtherWork
 def prepare(case: Case) -> None:
     """The room and the account that the messages need."""
     case.whole([Draft(0, secrets.token_hex(16), "join", 1, name="#lobby", key="#lobby")]).merge()
-    first = Draft(0, secrets.token_hex(16), "account", 1, name="ann", key="ann", credential="ann")
+    first = Draft(
+        0, secrets.token_hex(16), "account", 1, name="ann", key="ann", credential="ann", open=True
+    )
     case.whole([first]).merge()
 
 

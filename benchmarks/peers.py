@@ -1,146 +1,41 @@
-"""The servers that fanout.py compares: how each is started, joined and spoken to.
+"""The servers that fanout.py compares, and how each is joined and spoken to.
 
-Each runs on loopback, on a port and in a directory of its own, and stores nothing but ipcchat. A
-limit that would stop the load is lifted here, alone, by a setting that is named.
+They store nothing but ipcchat. A limit that would stop the load is lifted here, alone, by a setting
+that is named.
 """
 
 import json
-import os
 import secrets
-import shutil
 import socket
-import subprocess
 import sys
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import environment, free_port
+from benchmarks.peer import TEXT, Peer, Step, Template, orders, script_line, text, until
 
-__all__ = ["PEERS", "Ipcchat", "Peer", "Template", "crowd", "orders"]
+__all__ = ["HELLO", "PEERS", "TWINS", "Ipcchat", "scripts"]
 
 ROOM = "flood"
-TEXT = 100
-"""Bytes of a message's text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """What a sender sends, and where in it the generator puts time and count."""
-
-    data: bytes
-    time_at: int
-    count_at: int = -1
+def _step(message: dict[str, object], awaited: str = "ok") -> Step:
+    data = json.dumps(message).encode()
+    return Step(len(data).to_bytes(4, "big") + data, f'{{"type":"{awaited}"'.encode())
 
 
-def text(sender: int) -> bytes:
-    """A text, whose time is still zero."""
-    return (b"@%02d" % sender + b"0" * 16).ljust(TEXT, b"x")
-
-
-class Peer(ABC):
-    """One kind of server."""
-
-    name: str
-    program: str = ""
-    lifted: str = ""
-    """Limits that are lifted for the load."""
-
-    @property
-    def installed(self) -> bool:
-        return not self.program or shutil.which(self.program) is not None
-
-    @abstractmethod
-    def command(self, port: int, folder: Path) -> list[str]: ...
-
-    @abstractmethod
-    def join(self, sock: socket.socket, number: int, sender: bool) -> None:
-        """Makes a connected socket a member, or a sender."""
-
-    @abstractmethod
-    def template(self, sender: int) -> Template: ...
-
-    @contextmanager
-    def running(self, folder: Path) -> Iterator[tuple[int, int]]:
-        """A running server's process and port, on the first processor alone."""
-        port = free_port()
-        mine = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(mine)})
-        try:
-            with (folder / "log").open("wb") as log:
-                popen = subprocess.Popen(
-                    self.command(port, folder),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=environment(folder),
-                )
-        finally:
-            os.sched_setaffinity(0, mine)
-        try:
-            _wait_for(port, popen)
-            yield popen.pid, port
-        finally:
-            popen.terminate()
-            try:
-                popen.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                popen.kill()
-                popen.wait()
-
-
-def _wait_for(port: int, popen: subprocess.Popen[bytes]) -> None:
-    for _ in range(500):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            if popen.poll() is not None:
-                break
-            time.sleep(0.02)
-    raise RuntimeError(f"{popen.args!r} does not listen")
-
-
-def _until(sock: socket.socket, end: bytes) -> bytes:
-    """Reads up to some bytes, which must be the last that came."""
-    data = b""
-    while not data.endswith(end):
-        chunk = sock.recv(65536)
-        if not chunk:
-            raise RuntimeError(f"closed after {data!r}")
-        data += chunk
-    return data
-
-
-def crowd(peer: Peer, port: int, senders: int, members: int) -> list[socket.socket]:
-    """Connected and joined sockets, the senders first, which a child inherits."""
-    sockets = []
-    for number in range(senders + members):
-        sock = socket.create_connection(("127.0.0.1", port))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.set_inheritable(True)
-        sockets.append(sock)
-        peer.join(sock, number, number < senders)
-    return sockets
-
-
-def orders(peer: Peer, senders: int, sockets: list[socket.socket]) -> str:
-    """What `fanout.c` reads: a template for each sender, then the descriptors."""
-    templates = [peer.template(sender) for sender in range(senders)]
-    lines = [f"{item.time_at} {item.count_at} {item.data.hex()}\n" for item in templates]
-    return "".join([*lines, *(f"{sock.fileno()}\n" for sock in sockets)])
+HELLO = _step({"type": "hello", "id": 1, "versions": [1]})
 
 
 class Ipcchat(Peer):
     """This project; durable, or in memory."""
 
-    lifted = "none"
+    lifted = "say_burst=0"
 
-    def __init__(self, name: str, *flags: str, memory: bool = False) -> None:
+    def __init__(
+        self, name: str, *flags: str, memory: bool = False, tls: bool = False, base: str = "redis"
+    ) -> None:
         self.name = name
+        self.tls = tls
+        self.base = base
         self._flags = flags
         self._memory = memory
 
@@ -148,28 +43,30 @@ class Ipcchat(Peer):
         (folder / "run").mkdir(mode=0o700, exist_ok=True)
         data = ":memory:" if self._memory else str(folder / "data")
         command = [sys.executable, "-m", "ipcchat", "server", "--headless", "--data", data]
-        return [*command, "--listen", f"127.0.0.1:{port}", *self._flags]
+        command += ["--listen", f"127.0.0.1:{port}", "--set", self.lifted]
+        return [*command, *([] if self.tls else ["--plaintext"]), *self._flags]
+
+    def script(self, number: int, sender: bool) -> list[Step]:
+        """How a sender or a member joins. The login's method needs no answer of the server."""
+        nick = f"{'s' if sender else 'm'}{number}"
+        login = {"method": "secret", "nick": nick, "secret": secrets.token_hex(16), "quiet": True}
+        steps = [HELLO, _step({"type": "login", "id": 2, **login})]
+        if not sender:
+            steps.append(_step({"type": "follow", "id": 3, "room": 1}, "live"))
+        return steps
 
     def join(self, sock: socket.socket, number: int, sender: bool) -> None:
-        nick = f"{'s' if sender else 'm'}{number}"
-        secret = secrets.token_hex(16)
-        self._ask(sock, {"type": "hello", "id": 1, "versions": [1]})
-        login = {"method": "secret", "nick": nick, "secret": secret, "quiet": True}
-        self._ask(sock, {"type": "login", "id": 2, **login})
-        if not sender:
-            self._ask(sock, {"type": "follow", "id": 3, "room": 1})
-            self._receive(sock)  # live
-
-    def _ask(self, sock: socket.socket, message: dict[str, object]) -> None:
-        data = json.dumps(message).encode()
-        sock.sendall(len(data).to_bytes(4, "big") + data)
-        reply = self._receive(sock)
-        if not reply.startswith(b'{"type":"ok"'):
-            raise RuntimeError(reply.decode())
+        for step in self.script(number, sender):
+            sock.sendall(step.frame)
+            while not (reply := self._receive(sock)).startswith(step.awaited):
+                if reply.startswith(b'{"type":"error"'):
+                    raise RuntimeError(reply.decode())
 
     def _receive(self, sock: socket.socket) -> bytes:
-        size = int.from_bytes(sock.recv(4, socket.MSG_WAITALL), "big")
-        return sock.recv(size, socket.MSG_WAITALL)
+        head = sock.recv(4, socket.MSG_WAITALL)
+        if not head:
+            raise RuntimeError("closed")
+        return sock.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
 
     def template(self, sender: int) -> Template:
         head = b'{"type":"say","id":3,"room":1,"draft":"' + secrets.token_hex(8).encode()
@@ -180,6 +77,12 @@ class Ipcchat(Peer):
             time_at=4 + len(head) + 16 + len(middle) + 3,
             count_at=4 + len(head),
         )
+
+
+def scripts(peer: Ipcchat, senders: int, members: int) -> str:
+    """What `fanout.c` reads where it makes the connections: templates, then a script for each."""
+    joining = (peer.script(number, number < senders) for number in range(senders + members))
+    return orders(peer, senders, []) + "".join(map(script_line, joining))
 
 
 class Redis(Peer):
@@ -197,7 +100,7 @@ class Redis(Peer):
     def join(self, sock: socket.socket, number: int, sender: bool) -> None:
         if not sender:
             sock.sendall(b"SUBSCRIBE %s\r\n" % ROOM.encode())
-            _until(sock, b":1\r\n")
+            until(sock, b":1\r\n")
 
     def template(self, sender: int) -> Template:
         head = b"*3\r\n$7\r\nPUBLISH\r\n$5\r\n%s\r\n$%d\r\n" % (ROOM.encode(), TEXT)
@@ -219,12 +122,12 @@ class Nats(Peer):
         return ["nats-server", "-c", str(settings)]
 
     def join(self, sock: socket.socket, number: int, sender: bool) -> None:
-        _until(sock, b"\r\n")
+        until(sock, b"\r\n")
         sock.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
-        _until(sock, b"PONG\r\n")
+        until(sock, b"PONG\r\n")
         if not sender:
             sock.sendall(b"SUB %s 1\r\nPING\r\n" % ROOM.encode())
-            _until(sock, b"PONG\r\n")
+            until(sock, b"PONG\r\n")
 
     def template(self, sender: int) -> Template:
         head = b"PUB %s %d\r\n" % (ROOM.encode(), TEXT)
@@ -262,12 +165,65 @@ class Mosquitto(Peer):
         return Template(b"\x30" + bytes([size]) + body + text(sender), time_at=2 + len(body) + 3)
 
 
+class Ngircd(Peer):
+    """IRC."""
+
+    name = "ngircd"
+    program = "ngircd"
+    lifted = "MaxConnections, MaxConnectionsIP, MaxPenaltyTime 0"
+
+    def command(self, port: int, folder: Path) -> list[str]:
+        settings = folder / "ngircd.conf"
+        settings.write_text(
+            f"[Global]\nName = irc.example.net\nListen = 127.0.0.1\nPorts = {port}\n"
+            "ServerUID = 0\nServerGID = 0\nMotdPhrase = hello\n"
+            "[Limits]\nMaxConnections = 0\nMaxConnectionsIP = 0\nMaxPenaltyTime = 0\n"
+            "MaxNickLength = 16\nPingTimeout = 600\n"
+            "[Options]\nDNS = no\nIdent = no\nPAM = no\n"
+        )
+        return ["ngircd", "--nodaemon", "--config", str(settings)]
+
+    def join(self, sock: socket.socket, number: int, sender: bool) -> None:
+        nick = f"{'s' if sender else 'm'}{number}".encode()
+        sock.sendall(b"NICK %s\r\nUSER u 0 * :u\r\n" % nick)
+        self._wait(sock, b" 376 ")
+        if not sender:
+            sock.sendall(b"JOIN #%s\r\n" % ROOM.encode())
+            self._wait(sock, b" 366 ")
+
+    def _wait(self, sock: socket.socket, numeric: bytes) -> None:
+        data = b""
+        while numeric not in data or not data.endswith(b"\r\n"):
+            chunk = sock.recv(65536)
+            if not chunk:
+                raise RuntimeError(f"closed after {data!r}")
+            data += chunk
+
+    def template(self, sender: int) -> Template:
+        head = b"PRIVMSG #%s :" % ROOM.encode()
+        return Template(head + text(sender) + b"\r\n", time_at=len(head) + 3)
+
+
 PEERS: tuple[Peer, ...] = (
     Ipcchat("ipcchat"),
+    Ipcchat("ipcchat, asyncio", "--set", "loop=asyncio"),
     Ipcchat("ipcchat, once a tick", "--set", "coalesce=0"),
     Ipcchat("ipcchat :memory:", memory=True),
     Redis(),
     Nats(),
+    Ngircd(),
     Mosquitto(),
 )
 """Those that take turns in a run."""
+
+TWINS = tuple(
+    Ipcchat(f"{name}{', TLS' if tls else ''}", *flags, memory=memory, tls=tls, base=name)
+    for name, memory, flags in (
+        ("durable", False, ()),
+        ("durable asyncio", False, ("--set", "loop=asyncio")),
+        ("memory", True, ()),
+        ("memory asyncio", True, ("--set", "loop=asyncio")),
+    )
+    for tls in (False, True)
+)
+"""What `--tls` compares: each server without TLS, then with it."""

@@ -22,8 +22,10 @@ from tests.support import serve_process
 from benchmarks.machine import describe
 from ipcchat.client.chat import Chat, connect
 from ipcchat.entries import Entry
+from ipcchat.settings import ClientSettings
 
 ROOM = "#lobby"
+PLAIN = ClientSettings(plaintext=True)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -64,7 +66,7 @@ async def measure(address: str, options: argparse.Namespace, state: Path) -> dic
     chats: list[Chat] = []
     try:
         for number in range(options.clients):
-            chat = connect(address, name=f"user{number}", state_dir=state)
+            chat = connect(address, name=f"user{number}", state_dir=state, settings=PLAIN)
             chats.append(await chat.__aenter__())
         async with asyncio.TaskGroup() as group:
             hearing = [group.create_task(listen(chat, total, ready)) for chat in chats]

@@ -39,7 +39,8 @@ async def bare(seconds: float, senders: int) -> float:
     """Says per second of the bare journal."""
     with tempfile.TemporaryDirectory() as folder:
         journal = await open_journal(Path(folder))
-        name = Draft(0, secrets.token_hex(16), "account", 1, name="a", key="a", credential="c")
+        draft = secrets.token_hex(16)
+        name = Draft(0, draft, "account", 1, name="a", key="a", credential="c", open=True)
         await journal.append([name])
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(_read(journal))

@@ -21,7 +21,12 @@ from ipcchat.settings import ClientSettings
 __all__ = ["EAGER", "Company", "Verdict", "judge"]
 
 EAGER = ClientSettings(
-    retry_early=0.1, retry_late=0.1, connect_timeout=2, ping_after=0.5, dead_after=2
+    plaintext=True,
+    retry_early=0.1,
+    retry_late=0.1,
+    connect_timeout=2,
+    ping_after=0.5,
+    dead_after=2,
 )
 """Back at once after a cut: the harness is about outcomes, not about patience."""
 

@@ -29,7 +29,7 @@ from typing import Any
 from tests.support import serve_process
 
 from harness.report import judged
-from ipcchat.server.subscription import PAGE
+from ipcchat.fanout.subscription import PAGE
 
 __all__ = ["slow"]
 

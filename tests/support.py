@@ -23,6 +23,7 @@ from ipcchat.entries import Entry
 from ipcchat.errors import RemoteProtocolError
 from ipcchat.server.server import Server
 from ipcchat.settings import ServerSettings
+from ipcchat.trust.identity import NO_TLS, Identity, new_nonce, transcript
 from ipcchat.wire import codec
 from ipcchat.wire.messages import (
     Error,
@@ -56,8 +57,10 @@ def draft() -> str:
 
 
 def server_settings(**changes: Any) -> ServerSettings:
-    """Settings of a server for tests: loopback, any port, nothing kept unless `data` is given."""
-    return ServerSettings(**{"listen": ("127.0.0.1:0",), "data": ":memory:", **changes})
+    """Settings of a server for tests: loopback, any port, plain, no limit of how fast one speaks,
+    and nothing kept unless `data` is given."""
+    usual = {"listen": ("127.0.0.1:0",), "data": ":memory:", "say_burst": 0, "plaintext": True}
+    return ServerSettings(**{**usual, **changes})
 
 
 @asynccontextmanager
@@ -96,6 +99,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IPCCHAT_")}
     return {
         **kept,
+        "IPCCHAT_PLAINTEXT": "true",
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_DATA_HOME": str(home / "data"),
@@ -121,7 +125,8 @@ def serve_process(home: Path, *flags: str, port: int = 0, **env: str) -> Iterato
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     data = home / "server-data"
     command = [sys.executable, "-m", "ipcchat", "server", "--headless"]
-    command += ["--listen", f"127.0.0.1:{port or free_port()}", "--data", str(data), *flags]
+    command += ["--listen", f"127.0.0.1:{port or free_port()}", "--data", str(data)]
+    command += ["--set", "say_burst=0", *flags]
     with (home / "server.log").open("a") as log:
         popen = subprocess.Popen(
             command,
@@ -174,22 +179,26 @@ class RawClient:
     @classmethod
     @asynccontextmanager
     async def login(
-        cls, address: str, nick: str, secret: str | None = None, **more: Any
+        cls,
+        address: str,
+        nick: str,
+        secret: str | None = None,
+        identity: Identity | None = None,
+        **more: Any,
     ) -> AsyncIterator["RawClient"]:
-        """A logged-in client, closed with the block."""
+        """A logged-in client, closed with the block; by a key where one is given."""
         client = await cls.open(address)
         try:
             hello = await client.ask(Hello(client.next_id(), [1], device=more.pop("device", "")))
             client.epoch = hello.epoch
-            ok = await client.ask(
-                Login(
-                    client.next_id(),
-                    more.pop("method", "secret"),
-                    nick=nick,
-                    secret=secret or secrets.token_hex(16),
-                    **more,
-                )
-            )
+            if identity is None:
+                proof = {"method": "secret", "secret": secret or secrets.token_hex(16)}
+            else:
+                nonce = new_nonce()
+                signature = identity.sign(transcript(NO_TLS, hello.nonce, nonce))
+                proof = {"method": "key", "key": identity.public, "nonce": nonce}
+                proof["signature"] = signature
+            ok = await client.ask(Login(client.next_id(), nick=nick, **{**proof, **more}))
             assert isinstance(ok, LoginOk), ok
             client.account, client.nick = ok.account, ok.nick
             yield client

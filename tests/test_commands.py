@@ -8,12 +8,14 @@ from ipcchat.commands import (
     COMMANDS,
     Command,
     Invocation,
+    OperatorsOnly,
     Role,
     Say,
     complete,
     find,
     help_table,
     parse,
+    seconds,
 )
 from ipcchat.errors import IpcchatError, TextError, UsageError
 
@@ -135,6 +137,69 @@ def test_operators_may_use_all() -> None:
     assert caught.value.hint == "did you mean /shutdown?"
 
 
+def test_members_are_told_that_a_command_is_not_theirs() -> None:
+    for row in COMMANDS:
+        if row.role == "operator":
+            with pytest.raises(OperatorsOnly, match=f"/{row.name} is for operators"):
+                parse(f"/{row.name} bob")
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "arguments"),
+    [
+        ("/op @bob", "op", ("bob",)),
+        ("/deop old/nick", "deop", ("old/nick",)),  # from before today's rules
+        ("/kick bob", "kick", ("bob",)),
+        ("/kick bob 10m is enough", "kick", ("bob", "10m is enough")),
+        ("/ban bob", "ban", ("bob",)),
+        ("/ban bob 2d", "ban", ("bob", "2d")),
+        ("/ban bob 2d spam, twice", "ban", ("bob", "2d", "spam, twice")),
+        ("/ban bob spam  2d", "ban", ("bob", "", "spam  2d")),
+        ("/invite", "invite", ()),
+        ("/invite 5", "invite", ("5",)),
+        ("/invite 1d", "invite", ("", "1d")),
+        ("/invite 10000 52w", "invite", ("10000", "52w")),
+        ("/revoke 3f9a", "revoke", ("3f9a",)),
+        ("/bans", "bans", ()),
+    ],
+)
+def test_what_operators_order(line: str, name: str, arguments: tuple[str, ...]) -> None:
+    assert done(line, "operator") == (name, arguments, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("/ban bob 10min", "/ban can't use 10min"),
+        ("/ban bob 0d", "/ban can't use 0d"),
+        ("/ban bob 3 strikes", "/ban can't use 3"),
+        ("/invite many", "/invite can't use many"),
+        ("/invite 0", "/invite can't use 0"),
+        ("/invite 1d 5", "/invite takes at most 2 arguments"),
+        ("/invite 5 tomorrow", "/invite can't use tomorrow"),
+        ("/invite 123456", "/invite can't use 123456"),
+        ("/kick", "/kick needs NICK"),
+        ("/revoke", "/revoke needs PREFIX"),
+        ("/bans now", "/bans takes no arguments"),
+    ],
+)
+def test_a_mistyped_amount_is_no_reason(line: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(line, "operator")
+    assert caught.value.text == message
+    assert caught.value.hint.startswith("usage: /")
+
+
+def test_durations() -> None:
+    assert [seconds(one) for one in ("10m", "1h", "2d", "1w", "")] == [
+        600,
+        3600,
+        172_800,
+        604_800,
+        0,
+    ]
+
+
 @given(st.text(max_size=40), st.sampled_from(["member", "operator"]))
 def test_a_slash_is_never_said(tail: str, role: Role) -> None:
     try:
@@ -186,6 +251,24 @@ def test_a_slash_is_never_said(tail: str, role: Role) -> None:
 )
 def test_completion(line: str, start: int, options: tuple[str, ...]) -> None:
     found = complete(line, len(line), rooms=ROOMS, nicks=NICKS)
+    assert (found.start, found.options) == (start, options)
+
+
+@pytest.mark.parametrize(
+    ("line", "start", "options"),
+    [
+        ("/ki", 0, ("/kick ",)),
+        ("/kick an", 6, ("ann", "Anna")),
+        ("/kick @zo", 6, ("@Zoë",)),
+        ("/kick #l", 6, ()),
+        ("/ban bob 1", 9, ()),
+        ("/ban bob 1d as an", 15, ("ann", "Anna")),
+        ("/invite 5", 8, ()),
+        ("/bans a", 6, ()),
+    ],
+)
+def test_completion_for_operators(line: str, start: int, options: tuple[str, ...]) -> None:
+    found = complete(line, len(line), rooms=ROOMS, nicks=NICKS, role="operator")
     assert (found.start, found.options) == (start, options)
 
 

@@ -77,7 +77,7 @@ def test_people_talk_and_a_crash_loses_nothing(tmp_path: Path) -> None:
                 ann.line("/quit")
                 assert ann.ended() == 0
                 again.line("/shutdown")
-                again.wait(lambda text: "shut" in text)
+                again.wait(lambda text: "shut down?" in text)
                 again.type("y")
                 assert again.ended() == 0
 

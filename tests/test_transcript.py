@@ -77,6 +77,7 @@ def names(directory: Path) -> list[str]:
         (entry(text="", kind="topic"), "09:02 -- ann cleared the topic"),
         (entry(text="#lab", kind="create"), "09:02 -- ann made the room #lab"),
         (entry(text="#new", kind="rename"), "09:02 -- ann renamed the room to #new"),
+        (entry(text="bob: too loud", kind="kick"), "09:02 -- ann removed bob: too loud"),
         (entry(text="x", kind="edit"), "09:02 -- ann: edit x"),
         (entry(text="", kind="gone"), "09:02 -- ann: gone"),
         (entry(text="a\x1b]0;b\u202ec"), "09:02 <ann> a␛]0;b\\u202ec"),

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from ipcchat.address import Address
 from ipcchat.client.feed import Feed
@@ -34,12 +35,14 @@ from ipcchat.client.room import Pending
 from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.errors import IpcchatError, JournalUnavailable, RemoteProtocolError
 from ipcchat.journal import feed as journal_feed
+from ipcchat.journal import rights
 from ipcchat.journal.apply import Decision, decide, isolate
 from ipcchat.journal.drafts import Draft
 from ipcchat.journal.drafts import Outcome as Decided
-from ipcchat.journal.state import Account, Overlay, Room, State, Stored
+from ipcchat.journal.state import Account, Invite, Overlay, Reserved, Room, State, Stored
 from ipcchat.journal.waiting import Waiting, answer
 from ipcchat.server.access import Peer
+from ipcchat.server.admission import Admission
 from ipcchat.server.connection import Connection
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub
@@ -57,6 +60,7 @@ PAGE_ROWS = 3
 POISON = "can't be stored"
 """A message that the disk does not take."""
 SERVER = ServerSettings(
+    say_burst=0,
     queue_bytes=700,
     reply_bytes=2000,
     high_water=400,
@@ -67,7 +71,7 @@ SERVER = ServerSettings(
     requests_in_flight=12,
     presence_interval=0.01,
 )
-CLIENT = ClientSettings(skip_over=8, page=5, ping_after=1e6, dead_after=1e7)
+CLIENT = ClientSettings(plaintext=True, skip_over=8, page=5, ping_after=1e6, dead_after=1e7)
 _TURNS = 10_000
 _ROUNDS = 1000
 
@@ -164,8 +168,8 @@ class Disk:
 
     def __init__(self) -> None:
         self.epoch = "e" * 32
-        self.rows: list[tuple[Entry, str, str]] = []
-        """Each entry with the canonical name and the credential that its draft had."""
+        self.rows: list[tuple[Entry, Draft]] = []
+        """Each entry with its draft."""
         self.rooms: dict[int, list[Entry]] = {}
         self.outcomes: dict[tuple[int, str], Stored] = {}
         self.applied = 0
@@ -187,7 +191,7 @@ class Disk:
             assert key not in self.drafts, f"{draft} makes a second entry"
             entries.append(entry)
             self.drafts[key] = entry
-            self.rows.append((entry, draft.key, draft.credential))
+            self.rows.append((entry, draft))
         for key, stored in to.outcomes.items():
             assert key not in self.outcomes, f"{key} gets a second outcome"
             self.outcomes[key] = stored
@@ -195,31 +199,90 @@ class Disk:
 
 
 def rebuilt(disk: Disk) -> State:
-    """The state that the entries add up to."""
+    """The state that the entries add up to, with what `fact` keeps of their drafts."""
     state = State(applied=disk.applied)
-    for entry, key, credential in disk.rows:
+    for entry, draft in disk.rows:
         room = state.rooms.setdefault(entry.room, Room(entry.room, "", ""))
         room.head = entry.seq
-        if entry.kind == "create":
-            room.name, room.key = entry.text, key
-            state.room_keys[key] = entry.room
-            state.last_room += 1
-            if entry.by:
-                _member(state, entry.room, entry.by, True)
-        elif entry.kind == "topic":
-            room.topic = entry.text
-        elif entry.kind in ("account", "rename"):
-            before = state.accounts.get(entry.by)
-            if before is not None and state.nick_keys[before.key] == entry.by:
-                del state.nick_keys[before.key]
-            state.accounts[entry.by] = Account(entry.by, entry.text, key)
-            state.nick_keys[key] = entry.by
-            if entry.kind == "account":
-                state.credentials[credential] = entry.by
-                state.last_account += 1
-        elif entry.kind in ("join", "part"):
-            _member(state, entry.target, entry.by, entry.kind == "join")
+        match entry.kind:
+            case "create":
+                room.name, room.key, room.skeleton = entry.text, draft.key, draft.skeleton
+                state.room_keys[draft.key] = entry.room
+                if draft.skeleton:
+                    state.room_skeletons[draft.skeleton] = entry.room
+                state.last_room += 1
+                if entry.by:
+                    _member(state, entry.room, entry.by, True)
+            case "topic":
+                room.topic = entry.text
+            case "join" | "part":
+                _member(state, entry.target, entry.by, entry.kind == "join")
+            case "kick":
+                _member(state, entry.room, entry.target, False)
+            case _:
+                _person(state, entry, draft)
     return state
+
+
+def _person(state: State, entry: Entry, draft: Draft) -> None:
+    """A fact about accounts, as the entry and what is kept of its draft tell it."""
+    match entry.kind:
+        case "account":
+            state.last_account += 1
+            _name(state, Account(entry.by, "", "", draft.role or "member"), entry.text, draft)
+            if not draft.open:
+                if draft.credential in state.admitted:
+                    del state.admitted[draft.credential]
+                elif (invite := state.invites.pop(draft.invite)).uses > 1:
+                    state.invites[draft.invite] = replace(invite, uses=invite.uses - 1)
+        case "rename":
+            before = state.accounts[entry.by]
+            if before.key != draft.key:
+                own = [key for key, kept in state.reserved.items() if kept.account == entry.by]
+                own.sort(key=lambda key: (state.reserved[key].until, key))
+                for key in own[: max(0, len(own) - rights.NICKS_KEPT + 1)]:
+                    del state.reserved[key]
+                state.reserved[before.key] = Reserved(entry.by, entry.time + rights.RESERVED)
+                state.reserved.pop(draft.key, None)
+            _name(state, before, entry.text, draft)
+        case "release" if entry.target:
+            _name(state, state.accounts[entry.target], entry.text, draft)
+        case "release":
+            del state.reserved[draft.key]
+        case "role":
+            account = state.accounts[entry.target]
+            state.accounts[entry.target] = replace(account, role=entry.text)
+        case "ban":
+            state.bans[entry.target] = draft.until
+        case "unban":
+            del state.bans[entry.target]
+        case "invite":
+            state.invites[draft.credential] = Invite(entry.by, entry.target, draft.until)
+        case "revoke" if entry.target:
+            del state.credentials[rights.TOKEN + draft.credential]
+            state.scopes.pop(rights.TOKEN + draft.credential, None)
+        case "revoke":
+            del state.invites[draft.credential]
+        case "admit":
+            state.admitted[draft.credential] = draft.until
+    if entry.kind in ("account", "credential"):
+        if entry.kind == "credential":
+            state.credentials.pop(draft.older, None)
+        state.credentials[draft.credential] = entry.target or entry.by
+        if draft.scope:
+            state.scopes[draft.credential] = draft.scope
+
+
+def _name(state: State, account: Account, nick: str, draft: Draft) -> None:
+    number = account.number
+    if state.nick_keys.get(account.key) == number:
+        del state.nick_keys[account.key]
+    if state.nick_skeletons.get(account.skeleton) == number:
+        del state.nick_skeletons[account.skeleton]
+    state.accounts[number] = replace(account, nick=nick, key=draft.key, skeleton=draft.skeleton)
+    state.nick_keys[draft.key] = number
+    if draft.skeleton:
+        state.nick_skeletons[draft.skeleton] = number
 
 
 def _member(state: State, room: int, account: int, member: bool) -> None:
@@ -565,7 +628,7 @@ class Server:
         self.settings = SERVER
         self.journal = Journal(disk, self.loop, SERVER)
         with self.loop.running():
-            self.hub = Hub(SERVER, self.journal, EventLog("error"))
+            self.hub = Hub(SERVER, self.journal, EventLog("error"), Admission(SERVER))
             self._door = Door(self.hub)
             self._gate = Gate(self.hub)
         self.tick = self.hub.tick

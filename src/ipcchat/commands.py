@@ -10,7 +10,8 @@ The rules of this file:
 """
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,20 +24,33 @@ __all__ = [
     "Command",
     "Completion",
     "Invocation",
+    "OperatorsOnly",
     "Role",
     "Say",
     "complete",
     "find",
     "help_table",
     "parse",
+    "seconds",
 ]
 
 Role = Literal["member", "operator"]
-Kind = Literal["room", "name", "word", "command", "text", "file"]
-"""What an argument is: a room; a nick to be taken; any word; a command; the rest of the line, as
-something said or as the name of a file."""
+Kind = Literal["room", "name", "nick", "word", "count", "duration", "command", "text", "file"]
+"""What an argument is: a room; a nick to be taken; somebody's nick; any word; a number; a time such
+as `2d`; a command; the rest of the line, as something said or as the name of a file."""
 
 _REST = ("text", "file")
+_SHAPES = {
+    "count": re.compile("[1-9][0-9]{0,4}"),
+    "duration": re.compile("([1-9][0-9]{0,4})([mhdw])"),
+}
+"""Amounts, which are known by their look: one may be left out before another argument."""
+_AMOUNT = "a duration is 10m, 1h, 2d"
+_UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+class OperatorsOnly(UsageError):
+    """A member typed what is for operators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,9 @@ class Command:
 
 
 _ROOM = Argument("room", "ROOM")
+_NICK = Argument("nick", "NICK", True)
+_DURATION = Argument("duration", "DURATION")
+_REASON = Argument("text", "REASON")
 
 COMMANDS: tuple[Command, ...] = (
     Command("join", "join a room, or make it", "rooms", (Argument("room", "ROOM", True),), ("j",)),
@@ -97,6 +114,35 @@ COMMANDS: tuple[Command, ...] = (
     Command("keys", "list the keys", "program"),
     Command("reconnect", "connect again", "program"),
     Command("quit", "leave the program", "program", aliases=("exit",)),
+    Command("op", "make somebody an operator", "people", (_NICK,), role="operator"),
+    Command("deop", "make an operator a member again", "people", (_NICK,), role="operator"),
+    Command("kick", "remove somebody from this room", "people", (_NICK, _REASON), role="operator"),
+    Command(
+        "ban",
+        "keep somebody out, for 10m, 1h, 2d, or for ever",
+        "people",
+        (_NICK, _DURATION, _REASON),
+        role="operator",
+    ),
+    Command("unban", "end a ban", "people", (_NICK,), role="operator"),
+    Command("bans", "list who is banned", "people", role="operator"),
+    Command("release", "free a nick whose owner lost the key", "people", (_NICK,), role="operator"),
+    Command("admit", "let in who asks to join", "people", (_NICK,), role="operator"),
+    Command(
+        "invite",
+        "make a join link, for one person and 7d unless told",
+        "people",
+        (Argument("count", "USES"), _DURATION),
+        role="operator",
+    ),
+    Command("invites", "list the invites", "people", role="operator"),
+    Command(
+        "revoke",
+        "end an invite, by the beginning of its name in /invites",
+        "people",
+        (Argument("word", "PREFIX", True),),
+        role="operator",
+    ),
     Command("reload", "read the settings again", "server", role="operator"),
     Command("shutdown", "stop the server", "server", role="operator"),
 )
@@ -118,7 +164,7 @@ class Invocation:
 
     command: Command
     arguments: tuple[str, ...] = ()
-    """As many as were given."""
+    """As many as were given; empty: left out before another."""
     options: frozenset[str] = frozenset()
     """Those given, with their dashes."""
 
@@ -126,14 +172,14 @@ class Invocation:
 def find(name: str, role: Role = "member") -> Command:
     """The command of that name or alias, with or without a slash.
 
-    Raises UsageError with a suggestion where there is none for this role.
+    Raises UsageError with a suggestion where there is none; OperatorsOnly.
     """
     word = name.removeprefix("/").lower()
     command = _BY_NAME.get(word)
     if command is None:
         raise UsageError(f"unknown command /{text.visible(word)}", _suggestion(word, role))
     if command.role == "operator" and role != "operator":
-        raise UsageError(f"/{command.name} is for operators")
+        raise OperatorsOnly(f"/{command.name} is for operators")
     return command
 
 
@@ -171,7 +217,7 @@ def _options(command: Command, rest: str) -> tuple[frozenset[str], str]:
 
 def _arguments(command: Command, rest: str, role: Role) -> tuple[str, ...]:
     found: list[str] = []
-    for argument in command.arguments:
+    for place, argument in enumerate(command.arguments):
         if not rest.strip():
             if argument.needed:
                 raise UsageError(
@@ -180,6 +226,9 @@ def _arguments(command: Command, rest: str, role: Role) -> tuple[str, ...]:
             break
         if argument.kind in _REST:
             word, rest = rest, ""
+        elif argument.kind in _SHAPES and not _SHAPES[argument.kind].fullmatch(_word(rest)[0]):
+            _check_later(command, _word(rest)[0], command.arguments[place + 1 :])
+            word = ""
         else:
             word, rest = _word(rest)
         found.append(_checked(argument.kind, word, role))
@@ -190,12 +239,32 @@ def _arguments(command: Command, rest: str, role: Role) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _check_later(command: Command, word: str, later: Sequence[Argument]) -> None:
+    """Raises UsageError where a word that is not the amount asked for is no later argument either:
+    a mistyped duration must not become a reason."""
+    for argument in later:
+        shape = _SHAPES.get(argument.kind)
+        if shape.fullmatch(word) if shape is not None else not word[0].isdigit():
+            return
+    raise UsageError(
+        f"/{command.name} can't use {text.visible(word)}", f"usage: {command.usage}; {_AMOUNT}"
+    )
+
+
+def seconds(duration: str) -> int:
+    """How long an argument is that `parse` took for a duration; 0 where it was left out."""
+    found = _SHAPES["duration"].fullmatch(duration)
+    return int(found[1]) * _UNITS[found[2]] if found else 0
+
+
 def _checked(kind: Kind, word: str, role: Role) -> str:
     match kind:
         case "room":
             return text.check_room(word)
         case "name":
             return text.check_nick(word)
+        case "nick":  # it may be older than today's rules
+            return text.clean_line(word.removeprefix("@"))[:_LONGEST]
         case "command":
             return find(word, role).name
         case "file":
@@ -212,6 +281,8 @@ def _word(rest: str) -> tuple[str, str]:
     return parts[0], parts[1] if len(parts) > 1 else ""
 
 
+_LONGEST = 256
+"""Characters of somebody's nick, as the protocol has it."""
 _LITERAL = "start with // to send a line that begins with a slash"
 
 
@@ -270,6 +341,8 @@ def complete(
     match kind:
         case "room":
             return Completion(start, _rooms(word, rooms))
+        case "nick":
+            return Completion(start, _spoken(word, (), nicks, at_start=False))
         case "command":
             names = [row.name for row in COMMANDS if row.role in ("member", role)]
             slash = "/" * word.startswith("/")

@@ -65,9 +65,24 @@ def load(
             try:
                 values[name] = known[name].parse(value)
             except ValueError as error:
-                shown = visible(str(value).lower() if isinstance(value, bool) else str(value))
+                shown = _line(_written(value))
                 raise SettingError(f"{origin}: {shown!r} is no value for {name}; {error}") from None
     return table(**values), warnings
+
+
+def _line(s: str) -> str:
+    """Foreign text as part of a line, which it can't end."""
+    return visible(s).translate({0x09: "\u2409", 0x0A: "\u240a"})
+
+
+def _written(value: object) -> str:
+    """A value that is none, as it was given or nearly so."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        return str(value)
+    except ValueError:  # an integer, in TOML's hexadecimal, of more digits than Python writes
+        return "a number of thousands of digits"
 
 
 def _from_file(
@@ -84,11 +99,13 @@ def _from_file(
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SettingError(f"{path}:{line}: the settings are not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise SettingError(f"{path}: not TOML: it nests too deep") from None
+    except ValueError as error:  # not TOMLDecodeError alone: an integer may have too many digits
         at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
         line = int(at[1]) if at and at[1] else text.count("\n") + 1
         reason = str(error)[: at.start()] if at else str(error)
-        raise SettingError(f"{path}:{line}: not TOML: {visible(reason)}") from None
+        raise SettingError(f"{path}:{line}: not TOML: {_line(reason)}") from None
     for key, value in found.items():
         name = key.replace("-", "_")
         at = re.search(rf"^[ \t]*\[*[ \t]*[\"']?{re.escape(key)}\b", text, re.MULTILINE)
@@ -96,7 +113,7 @@ def _from_file(
         if name in known:
             yield name, value, origin
         else:
-            warnings.append(f"{origin}: unknown setting {visible(key)}{_suggestion(name, known)}")
+            warnings.append(f"{origin}: unknown setting {_line(key)}{_suggestion(name, known)}")
 
 
 def _from_environment(
@@ -109,7 +126,7 @@ def _from_environment(
             yield mine[variable].name, value, variable
         elif variable.startswith(_PREFIX) and variable not in every:
             warnings.append(
-                f"unknown setting {visible(variable)}{_suggestion(variable, mine, _PREFIX)}"
+                f"unknown setting {_line(variable)}{_suggestion(variable, mine, _PREFIX)}"
             )
 
 
@@ -118,9 +135,9 @@ def _from_sets(sets: Sequence[str], known: Mapping[str, Row]) -> Iterator[Given]
         key, equals, value = given.partition("=")
         name = key.strip().replace("-", "_")
         if not equals:
-            raise SettingError(f"--set {visible(given)}: write it as --set key=value")
+            raise SettingError(f"--set {_line(given)}: write it as --set key=value")
         if name not in known:
-            raise SettingError(f"--set: unknown setting {visible(key)}{_suggestion(name, known)}")
+            raise SettingError(f"--set: unknown setting {_line(key)}{_suggestion(name, known)}")
         yield name, value.strip(), f"--set {name}"
 
 

@@ -36,7 +36,7 @@ class Entry(
     nick: str
     """The account's nick at that moment."""
     kind: str
-    """`message`, `create`, `topic`, `rename`; an unknown one still moves the cursor."""
+    """`message`, `create`, `topic`, `rename`, `kick`; an unknown one still moves the cursor."""
     draft: str
     """The id its author gave it: 32 hexadecimal digits."""
     text: str = ""
@@ -44,7 +44,8 @@ class Entry(
     style: str = ""
     """Of a message: empty, or `me` for an action."""
     target: int = 0
-    """What it speaks of, where that is a number: the room that was joined or parted."""
+    """What it speaks of, where that is a number: the room that was joined or parted, the account
+    that was removed."""
 
 
 class Cursor(msgspec.Struct, frozen=True, gc=False):

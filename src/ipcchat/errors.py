@@ -8,6 +8,7 @@ An error's class says what happens next; its attributes carry the facts; `str()`
     ├── TextError                   2   a name or text that may not be used
     ├── FileError                   1   a file could not be read or written (78: nor its directory)
     ├── Unreachable                 69  no connection could be made
+    ├── Untrusted                   77  who answers can't show that it is the server; final
     ├── ConnectionLost              75  it was there, and went
     ├── ProtocolError               76  bytes or messages that break the protocol
     │   ├── RemoteProtocolError         the peer did it: answer, perhaps close
@@ -51,6 +52,7 @@ __all__ = [
     "SettingError",
     "TextError",
     "Unreachable",
+    "Untrusted",
     "UsageError",
 ]
 
@@ -95,11 +97,18 @@ CODES: dict[str, Code] = {
     "bad_method": Code("unknown login method", fault="client"),
     "bad_proof": Code("the proof of identity is wrong"),
     "nick_taken": Code("that nick is taken"),
+    "look_alike": Code("that name looks like one that is taken"),
+    "not_invited": Code("you are not invited: ask whoever runs the server for a link"),
+    "bad_invite": Code("that invite is unknown, used up or expired: ask for a new one"),
+    "banned": Code("you are banned here", closes=True),
+    "tls_required": Code("this server speaks TLS", closes=True, fault="client"),
     "replaced": Code("another connection of yours took over", closes=True),
     # what the user asked for
     "bad_name": Code("that name can't be used"),
     "bad_text": Code("that text can't be sent"),
     "no_room": Code("no such room"),
+    "no_account": Code("nobody has that nick"),
+    "kicked": Code("an operator removed you from the room"),
     "forbidden": Code("you may not do that"),
     "draft_conflict": Code("this draft id was used for another content", fault="client"),
     "withdrawn": Code("this draft was withdrawn"),
@@ -164,6 +173,12 @@ class Unreachable(IpcchatError):
     """No connection could be made: nobody listens, no route, unknown host."""
 
     exit_code = EXIT_UNREACHABLE
+
+
+class Untrusted(IpcchatError):
+    """Who answers can't show that it is the server; nothing was said to it. Not to be retried."""
+
+    exit_code = EXIT_REFUSED
 
 
 class ConnectionLost(IpcchatError):

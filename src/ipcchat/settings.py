@@ -34,6 +34,8 @@ _SHOWN = {
 }
 _AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _LEVELS = ("debug", "info", "warning", "error")
+_ACCESS = ("invite", "open")
+_LOOPS = ("auto", "asyncio")
 _COLOR = ("auto", "always", "never")
 _YES = {"1": True, "true": True, "yes": True, "on": True}
 _NO = {"0": False, "false": False, "no": False, "off": False}
@@ -96,9 +98,31 @@ class ServerSettings:
         "operator", "nick of the operator at the server's own screen", check=check_nick
     )
     log_level: str = setting("info", "how much is logged", choices=_LEVELS, flag=True)
+    loop: str = setting("auto", "event loop; auto: uvloop where it is installed", choices=_LOOPS)
+    access: str = setting(
+        "invite", "who may make an account from another machine", choices=_ACCESS, flag=True
+    )
+    plaintext: bool = setting(False, "TCP without TLS; on loopback alone", flag=True)
+    plaintext_anywhere: bool = setting(False, "without TLS on any address: everybody can listen in")
+    tls_cert: str = setting("", "certificate (PEM), instead of the server's own", flag=True)
+    tls_key: str = setting("", "its private key (PEM), where that is another file", flag=True)
     backlog: int = setting(1024, "waiting to be accepted", "connections", 1)
     max_clients: int = setting(12_000, "connected at a time", "connections", 1)
+    pending_clients: int = setting(64, "before login, in all", "connections", 2)
+    pending_per_address: int = setting(16, "before login, from one address", "connections", 2)
+    clients_per_address: int = setting(
+        16, "logged in from one address; no bound for loopback", "connections", 1
+    )
+    handshake_timeout: float = setting(
+        5.0, "for the first byte and the TLS handshake of a new connection", "s", 0.1, 60
+    )
+    first_frame_timeout: float = setting(
+        5.0, "after the handshake, for the first whole frame", "s", 0.1, 60
+    )
     login_timeout: float = setting(10.0, "for a new connection to log in", "s", 0.1, 3600)
+    frame_timeout: float = setting(10.0, "from a frame's first byte to its last", "s", 0.1, 3600)
+    say_burst: int = setting(10, "an account may say at once; 0: no limit", "messages", 0, 10_000)
+    say_rate: int = setting(5, "an account may say in a second; 0: no limit", "messages", 0)
     idle_after: float = setting(45.0, "without a byte before a connection is closed", "s", 0.5)
     drain_timeout: float = setting(5.0, "for clients to take what is queued at the end", "s", 0)
     queue_bytes: int = setting(256 * _KIB, "unsent entries of a connection", "bytes", 64 * _KIB)
@@ -112,7 +136,7 @@ class ServerSettings:
     pages_in_flight: int = setting(4, "of history read at the same time, in all", "pages", 1, 64)
     pending_drafts: int = setting(16_384, "waiting to be stored, in all", "messages", 1)
     feed_batches: int = setting(64, "stored and waiting to be delivered", "batches", 1)
-    batch_drafts: int = setting(256, "stored in one transaction", "messages", 1, 16_384)
+    batch_drafts: int = setting(128, "stored in one transaction", "messages", 1, 16_384)
     tail_bytes: int = setting(256 * _KIB, "recent entries of each room kept in memory", "bytes", 0)
     high_water: int = setting(
         64 * _KIB, "unsent, at which a connection counts as busy", "bytes", _KIB, 1024 * _KIB
@@ -146,7 +170,10 @@ class ClientSettings:
         flag=True,
         check=_check_profile,
     )
+    token: str = setting("", "of a script's account, given by an operator; best in IPCCHAT_TOKEN")
     room: str = setting("#lobby", "room to open first", flag=True, check=check_room)
+    plaintext: bool = setting(False, "TCP without TLS; to loopback alone", flag=True)
+    plaintext_anywhere: bool = setting(False, "without TLS to any address: everybody can listen in")
     connect_timeout: float = setting(10.0, "for a connection to be made", "s", 0.1, 3600)
     ping_after: float = setting(20.0, "of silence before a sign of life is asked for", "s", 0.1)
     dead_after: float = setting(45.0, "of silence before a connection is given up", "s", 0.2)
@@ -246,7 +273,9 @@ class Row:
     def _amount(self, value: object) -> int | float:
         example, units = _AMOUNTS[self.kind]
         example += f", {self.allowed}" if self.allowed else ""
-        found = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
+        # Not as text where it has thousands of digits: Python refuses to write those.
+        whole = isinstance(value, int) and abs(value) >= 10**15
+        found = None if whole or isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
         if found is None or (unit := found[2].lower()) not in units:
             raise ValueError(f"allowed: {example}")
         amount = float(found[1]) * units[unit]

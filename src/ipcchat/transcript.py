@@ -92,6 +92,8 @@ def _said(entry: Entry, body: str) -> str:
             return f"-- {nick} made the room {body}"
         case "rename", _, _:
             return f"-- {nick} renamed the room to {body}"
+        case "kick", _, _:
+            return f"-- {nick} removed {body}"
     return f"-- {nick}: {_line(entry.kind)} {body}".rstrip()
 
 

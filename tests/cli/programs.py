@@ -31,7 +31,7 @@ def home_of(place: Path) -> Path:
 def _environment(home: Path, **more: str) -> dict[str, str]:
     found = environment(home_of(home), **more)
     found.pop("PYTHONUNBUFFERED", None)  # it hides what goes wrong with a buffer at the end
-    return found
+    return {name: value for name, value in found.items() if value}  # empty: not set at all
 
 
 def ran(

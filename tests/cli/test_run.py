@@ -19,8 +19,12 @@ from ipcchat.cli import client, server
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], list[str]]] = {
     "ipcchat-server": (server.main, []),
-    "ipcchat-server status": (server.main, ["status"]),
+    **{
+        f"ipcchat-server {name}": (server.main, [name])
+        for name in ("status", "invite", "token", "op", "kick", "ban", "bans", "certificate")
+    },
     "ipcchat-client": (client.main, []),
+    "ipcchat-client forget": (client.main, ["forget"]),
     "ipcchat-client send": (client.main, ["send"]),
     "ipcchat-client tail": (client.main, ["tail"]),
 }
@@ -53,16 +57,24 @@ def test_an_unknown_or_shortened_flag_is_a_usage_error(
     name: str, flag: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main, arguments = COMMANDS[name]
-    room = ["#lobby"] if name.endswith(("send", "tail")) else []
+    needed = {"send": 1, "tail": 1, "token": 1, "op": 1, "kick": 2, "ban": 1, "forget": 1}
+    room = ["lobby"] * needed.get(name.split()[-1], 0)
     assert main([*arguments, *room, flag]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     assert f"unrecognized arguments: {flag}" in shown.err
 
 
+def test_a_flag_without_a_value_may_stand_before_a_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert client.main(["--plaintext", "send", "#lobby"]) == 2
+    assert "nothing to say" in capsys.readouterr().err
+
+
 def test_help_of_the_client_names_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert client.main(["--help"]) == 0
-    assert "commands: send, tail" in capsys.readouterr().out
+    assert "commands: forget, identity, send, tail" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from ipcchat.address import Address
+from ipcchat.client.connector import Trust
 from ipcchat.entries import Entry
 from ipcchat.errors import RemoteProtocolError
 from ipcchat.settings import ClientSettings
+from ipcchat.trust.pins import Pins
 from ipcchat.wire import codec
 from ipcchat.wire.messages import (
     Follow,
@@ -32,6 +35,7 @@ from ipcchat.wire.protocol import Protocol, Role
 T = TypeVar("T", bound=Struct)
 
 EPOCH = "e" * 32
+PLAIN = Trust(Pins(Path("/nowhere")), plaintext=True)
 ME = 7
 LOBBY = Room(room=1, name="#lobby", head=0, joined=True)
 
@@ -39,7 +43,7 @@ LOBBY = Room(room=1, name="#lobby", head=0, joined=True)
 def quick(**changes: Any) -> ClientSettings:
     """Settings of a client whose waits take milliseconds."""
     times = {"retry_first": 0.01, "retry_early": 0.02, "retry_late": 0.05}
-    return ClientSettings(**{**times, **changes})
+    return ClientSettings(**{"plaintext": True, **times, **changes})
 
 
 def entry(seq: int, text: str = "", **more: Any) -> Entry:

@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests.client.peer import PLAIN
 
 from ipcchat.address import Address
 from ipcchat.client.connector import NoAnswer, dial
@@ -22,7 +23,7 @@ def free_port() -> int:
 async def test_nobody_listens(host: str) -> None:
     address = Address(host, free_port())
     with pytest.raises(Unreachable, match="connection refused") as caught:
-        await dial(address, asyncio.Protocol, 5)
+        await dial(address, asyncio.Protocol, 5, PLAIN)
     assert str(caught.value) == f"cannot reach {address}: connection refused"
     assert "ipcchat-server" in caught.value.hint
     assert not isinstance(caught.value, NoAnswer)
@@ -32,20 +33,20 @@ async def test_nobody_listens(host: str) -> None:
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".invalid", "a..b"])
 async def test_nobody_has_that_name(host: str) -> None:
     with pytest.raises(Unreachable, match="cannot reach") as caught:
-        await dial(Address(host, 1), asyncio.Protocol, 5)
+        await dial(Address(host, 1), asyncio.Protocol, 5, PLAIN)
     assert caught.value.exit_code == 69
 
 
 @pytest.mark.asyncio
 async def test_no_socket_there(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="no such file"):
-        await dial(Address(path=str(tmp_path / "none")), asyncio.Protocol, 5)
+        await dial(Address(path=str(tmp_path / "none")), asyncio.Protocol, 5, PLAIN)
 
 
 @pytest.mark.asyncio
 async def test_a_path_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="cannot reach unix:"):
-        await dial(Address(path=str(tmp_path / ("x" * 200))), asyncio.Protocol, 5)
+        await dial(Address(path=str(tmp_path / ("x" * 200))), asyncio.Protocol, 5, PLAIN)
 
 
 @pytest.mark.asyncio
@@ -61,7 +62,7 @@ async def test_no_answer() -> None:
                 sock.setblocking(False)
                 sock.connect_ex(("127.0.0.1", port))
             with pytest.raises(NoAnswer, match="no answer"):
-                await dial(Address("127.0.0.1", port), asyncio.Protocol, 0.05)
+                await dial(Address("127.0.0.1", port), asyncio.Protocol, 0.05, PLAIN)
         finally:
             for sock in full:
                 sock.close()
@@ -74,7 +75,7 @@ async def test_a_unix_socket_and_a_ready_one(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     try:
         for address in (Address(path=path), ours):
-            protocol = await dial(address, _Ended, 5)
+            protocol = await dial(address, _Ended, 5, PLAIN)
             if address is ours:
                 theirs.close()
             await protocol.ended

@@ -8,7 +8,7 @@ from tests.client.peer import entry
 
 from ipcchat.client import intake
 from ipcchat.entries import Entry
-from ipcchat.wire.messages import Bye, Error, Member, Room
+from ipcchat.wire.messages import BanInfo, Bye, Error, InviteInfo, LoginOk, Member, Room
 
 HOSTILE = "\x1b[2J\u202eevil\x07\u2066\x9b"
 
@@ -50,6 +50,32 @@ def test_lists_and_errors() -> None:
         assert harmless(text)
     assert harmless(str(intake.refused(Error(HOSTILE, HOSTILE))))
     assert harmless(str(intake.farewell(Bye(HOSTILE, HOSTILE))))
+
+
+def test_what_operators_read() -> None:
+    invite = intake.clean_invite(InviteInfo(HOSTILE, HOSTILE, 3, 10**18))
+    ban = intake.clean_ban(BanInfo(2, HOSTILE, 10**18))
+    for text in (invite.hash, invite.by, ban.nick):
+        assert harmless(text)
+    assert (invite.uses, ban.account) == (3, 2)
+    assert max(invite.expires, ban.until) < 10**15
+    assert harmless(intake.clean_entry(entry(1, HOSTILE, kind="kick", target=2)).text)
+
+
+def test_a_login_keeps_its_successor_up_to_a_bound() -> None:
+    made = intake.clean_login(LoginOk(1, 7, HOSTILE, HOSTILE, True, "x\n" * 8192))
+    assert (made.id, made.account, made.moved, len(made.successor)) == (1, 7, True, 16_384)
+    assert harmless(made.nick)
+    assert harmless(made.role)
+    assert intake.clean_login(LoginOk(1, 7, "ann", successor="x" * 16_385)).successor == ""
+
+
+def test_who_is_not_invited_hears_what_may_help() -> None:
+    for code in ("not_invited", "bad_invite"):
+        assert intake.refused(Error(code)).hint == (
+            "ask for a link, or let an operator type /admit NICK"
+        )
+    assert intake.refused(Error("nick_taken")).hint == ""
 
 
 def test_who_says_farewell_may_be_tried_again() -> None:

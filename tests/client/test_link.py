@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
-from tests.client.peer import EPOCH, ME, Line, Peer, entry, quick, scripted, until
+from tests.client.peer import EPOCH, ME, PLAIN, Line, Peer, entry, quick, scripted, until
 
 from ipcchat.client.connector import dial
 from ipcchat.client.link import Credentials, Link
@@ -56,7 +56,7 @@ async def linked(peer: Peer, **changes: Any) -> AsyncIterator[Ends]:
     def applied() -> None:
         ends.batches += 1
 
-    link = await dial(peer.address, lambda: Link(quick(**changes), told.append, applied), 5)
+    link = await dial(peer.address, lambda: Link(quick(**changes), told.append, applied), 5, PLAIN)
     ends = Ends(link, await peer.accept(), told)
     try:
         yield ends

@@ -85,6 +85,55 @@ def test_the_marker_moves_along_while_one_looks(model: Model) -> None:
     assert room.read_seq == 4
 
 
+def kick(seq: int, target: int, text: str, *, nick: str = "bob") -> Entry:
+    return entry(seq, text, kind="kick", target=target, nick=nick)
+
+
+def test_who_was_removed_is_told_in_the_room_where_he_is_then(model: Model) -> None:
+    model.apply(kick(1, ME, "ann: too: loud"))
+    assert model.apply(Unfollowed(1, "kicked")) is None
+    assert list(model.rooms) == [2]
+    assert model.current == 2
+    assert texts(model.rooms[2]) == ["bob removed you from #lobby: too: loud"]
+    assert model.apply(Unfollowed(2, "kicked")) is None  # and nobody said why
+    assert not model.rooms
+    assert [line.text for line in model.loose] == ["an operator removed you from #ops"]
+
+
+def test_a_removal_of_somebody_else_is_a_line_and_takes_him_off_the_list(model: Model) -> None:
+    room = model.rooms[1]
+    model.set_members(room, [Member(ME, "ann"), Member(BOB, "bob")])
+    model.apply(kick(1, BOB, "bob"))
+    model.apply(Presence(BOB, "bob", "parted", room=1))
+    assert texts(room) == ["bob"]
+    assert list(room.members) == [ME]
+
+
+def test_a_removal_of_long_ago_changes_no_list(model: Model) -> None:
+    room = model.rooms[1]
+    room.live = False
+    model.set_members(room, [Member(ME, "ann"), Member(BOB, "bob")])
+    model.apply(kick(1, BOB, "bob"))
+    assert list(room.members) == [ME, BOB]
+
+
+def test_another_role_is_told_once(model: Model) -> None:
+    for role in ("operator", "operator", "member"):
+        model.set_role(role)
+    assert texts(model.rooms[1]) == [
+        "you are an operator now: /help",
+        "you are no operator any more",
+    ]
+
+
+def test_what_is_told_without_a_room_is_kept_up_to_a_bound() -> None:
+    model = Model("lab", "ann")
+    for number in range(60):
+        model.note(0, f"{number}")
+    model.note(7, "of a room that is gone")
+    assert [line.text for line in model.loose] == [f"{number}" for number in range(10, 60)]
+
+
 def test_saying_something_moves_the_marker(model: Model) -> None:
     room = model.rooms[1]
     model.focused = False

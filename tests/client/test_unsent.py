@@ -23,13 +23,13 @@ from ipcchat.wire.messages import History
 
 pytestmark = pytest.mark.asyncio
 
-SETTINGS = ClientSettings(retry_first=0.01, retry_early=0.05)
+SETTINGS = ClientSettings(plaintext=True, retry_first=0.01, retry_early=0.05)
 
 
 @asynccontextmanager
 async def seated(profile: Profile, address: str) -> AsyncIterator[tuple[Session, asyncio.Event]]:
     """A session that keeps its unsent lines in the profile; the event: something changed."""
-    credentials = Credentials(profile.nick, profile.secret, device=secrets.token_hex(4))
+    credentials = Credentials(profile.nick, identity=profile.identity, device=secrets.token_hex(4))
     unsent = Unsent(profile, address)
     session = Session(parse_address(address), credentials, SETTINGS, unsent=unsent)
     changed = asyncio.Event()
@@ -129,7 +129,7 @@ async def test_a_line_that_was_said_after_all_is_not_said_again(
 ) -> None:
     async with serve(data=str(tmp_path)) as server:
         address, draft = server.addresses[0], secrets.token_hex(16)
-        async with RawClient.login(address, "ann", profile.secret) as ann:
+        async with RawClient.login(address, "ann", identity=profile.identity) as ann:
             await ann.say(1, "once", id=draft)
             await left(profile, address, ann.epoch, draft, "once")
         async with seated(profile, address) as seat:
@@ -145,14 +145,14 @@ async def test_a_line_that_was_said_after_all_is_not_said_again(
 async def test_a_line_that_is_discarded_is_withdrawn(profile: Profile, tmp_path: Path) -> None:
     async with serve(data=str(tmp_path)) as server:
         address, draft = server.addresses[0], secrets.token_hex(16)
-        async with RawClient.login(address, "ann", profile.secret) as ann:
+        async with RawClient.login(address, "ann", identity=profile.identity) as ann:
             await left(profile, address, ann.epoch, draft, "never")
         async with seated(profile, address) as seat:
             (line,) = await until(seat, pending)
             await until(seat, at_home)
             seat[0].discard(line)
             await until(seat, lambda session: not pending(session))
-        async with RawClient.login(address, "ann", profile.secret) as ann:
+        async with RawClient.login(address, "ann", identity=profile.identity) as ann:
             reply = await ann.say(1, "never", id=draft)
             assert reply.code == "withdrawn"
         assert await kept(profile) == []

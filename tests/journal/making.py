@@ -27,7 +27,12 @@ def draft(kind: str, account: int = 1, **changes: Any) -> Draft:
 def account(nick: str, credential: str = "") -> Draft:
     """A new account: keys are the lower-case nick, credentials are the nick's."""
     return draft(
-        "account", 0, name=nick, key=nick.lower(), credential=credential or f"secret:{nick}"
+        "account",
+        0,
+        name=nick,
+        key=nick.lower(),
+        credential=credential or f"secret:{nick}",
+        open=True,
     )
 
 

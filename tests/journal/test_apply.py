@@ -22,7 +22,17 @@ NAMES = ("#lobby", "#den", "ann", "Ann", "bob", "")
 KEPT = [kind for kind in KINDS if kind != "read"]
 """Kinds whose outcomes are kept for ever."""
 PEOPLE = [
-    Draft(0, f"{0xF0 + number:032x}", "account", 1, name=nick, key=nick, credential=nick)
+    Draft(
+        0,
+        f"{0xF0 + number:032x}",
+        "account",
+        1,
+        name=nick,
+        key=nick,
+        credential=nick,
+        open=True,
+        role="operator" if nick == "first" else "",
+    )
     for number, nick in enumerate(("first", "second"))
 ]
 BEGINNING = [Draft(0, f"{0xFF:032x}", "join", 1, name="#lobby", key="#lobby"), *PEOPLE]
@@ -43,8 +53,16 @@ def drafts(draw: st.DrawFn) -> Draft:
         style=draw(st.sampled_from(("", "me"))) if kind == "message" else "",
         name=name,
         key=name.lower(),
-        credential=draw(st.sampled_from(("x", "y", "z", "first"))) if kind == "account" else "",
+        credential=draw(st.sampled_from(("x", "y", "z", "first", "token:x", "token:y"))),
         seq=draw(st.integers(0, 9)),
+        skeleton=name.lower().replace("b", "d"),
+        target=draw(st.integers(0, 4)),
+        until=draw(st.integers(0, 99)),
+        role=draw(st.sampled_from(("member", "operator"))),
+        older=draw(st.sampled_from(("", "", "x", "second"))),
+        invite=draw(st.sampled_from(("", "x", "y"))),
+        open=draw(st.booleans()),
+        scope=draw(st.sampled_from(("", "1,2"))),
         refusal=draw(st.sampled_from(("", "", "", "bad_text"))),
     )
 

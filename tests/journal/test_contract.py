@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.journal.making import LOBBY, account, draft, join, one, opened, say
 
 from ipcchat.entries import Entry
 from ipcchat.errors import JournalUnavailable
 from ipcchat.journal.drafts import Outcome
 from ipcchat.journal.journal import Journal
+from ipcchat.journal.rights import RESERVED
 
 pytestmark = pytest.mark.asyncio
 
@@ -228,7 +230,7 @@ async def test_accounts_are_numbered_and_found_by_credential(where: Where) -> No
         assert journal.state.accounts[1].nick == "ann"
 
 
-async def test_nicks_are_unique_and_given_back(where: Where) -> None:
+async def test_nicks_are_unique_and_stay_reserved_for_a_while(where: Where) -> None:
     async with opened(where) as journal:
         await people(journal)
         taken = draft("nick", 2, name="Ann", key="ann")
@@ -241,9 +243,21 @@ async def test_nicks_are_unique_and_given_back(where: Where) -> None:
         assert (await one(journal, draft("nick", 1, name="eve", key="eve"))).code == ""
         found = await journal.read(0, after=head, upto=99, limit=9, size=999)
         assert [(entry.nick, entry.text) for entry in found] == [("ann", "ANN"), ("ANN", "eve")]
-        assert (await one(journal, taken)).code == "nick_taken"  # for ever: a draft's outcome
-        assert (await one(journal, draft("nick", 2, name="Ann", key="ann"))).code == ""
+        assert (await one(journal, taken)).code == "nick_taken"
+        late = 1001 + RESERVED
+        assert (await one(journal, replace(taken, time=late))).code == "nick_taken"  # for ever
+        for time, code in ((999 + RESERVED, "nick_taken"), (late, "")):
+            asked = draft("nick", 2, name="Ann", key="ann", time=time)
+            assert (await one(journal, asked)).code == code
         assert journal.state.nick_keys == {"eve": 1, "ann": 2}
+
+
+async def test_an_old_nick_can_be_taken_back_at_once(where: Where) -> None:
+    async with opened(where) as journal:
+        await people(journal)
+        for name in ("eve", "ann"):
+            assert (await one(journal, draft("nick", 1, name=name, key=name))).code == ""
+        assert set(journal.state.reserved) == {"eve"}
 
 
 async def test_read_markers_only_rise_and_stay_below_the_head(where: Where) -> None:

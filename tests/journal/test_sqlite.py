@@ -1,6 +1,7 @@
 """The journal on disk: what survives an end of any kind, and what a bad file or disk does to it."""
 
 import asyncio
+import json
 import os
 import random
 import secrets
@@ -158,7 +159,8 @@ async def test_the_rows_are_what_the_entries_add_up_to(tmp_path: Path) -> None:
             "SELECT id, by, kind, text, fact FROM entries ORDER BY id"
         ):
             room, seq = id >> 40, id & ((1 << 40) - 1)
-            key, _, credential = fact.partition("\n")
+            kept = json.loads(fact or "{}")
+            key, credential = kept.get("key", ""), kept.get("credential", "")
             name, known_key, head, topic = rooms.get(room, ("", "", 0, ""))
             assert seq == head + 1
             if kind == "create":
@@ -530,7 +532,7 @@ async def test_a_full_disk_stores_nothing_by_halves(tmp_path: Path) -> None:
         say("\ud800", content=b"12345678"),
         say("no hex", id="x" * 32),
         say("too late", time=1 << 70),
-        draft("account", 0, name="\udfff", key="e", credential="e", content=b"12345678"),
+        draft("account", 0, name="\udfff", key="e", credential="e", open=True, content=b"12345678"),
         draft("topic", 1, room=LOBBY, text="\ud800", content=b"12345678"),
     ],
     ids=["surrogate", "id", "time", "account", "topic"],

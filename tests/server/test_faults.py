@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 from tests.support import RawClient, draft, serve, serve_process
 
-from ipcchat.cli.status import ask
+from ipcchat.cli.control import operator
 from ipcchat.entries import Cursor, Entry
 from ipcchat.server.server import Server
+from ipcchat.settings import ServerSettings
 from ipcchat.wire.messages import Error, Follow, History, Ok, Ping, Status, StatusOk
 
 pytestmark = pytest.mark.asyncio
+
+
+async def status(settings: ServerSettings) -> StatusOk:
+    """How the server says it is."""
+    async with operator(settings) as chat:
+        found: StatusOk = await chat.request(Status(0))
+        return found
 
 
 def pages(server: Server, more: int) -> None:
@@ -41,9 +49,9 @@ async def test_a_full_disk_is_said_and_gone_by_itself(tmp_path: Path) -> None:
             said.append(last)
         assert (reply.code, reply.retry) == ("full", True)
         assert reply.wait_ms and "disk" in reply.text
-        status: StatusOk = await ask(server.settings, Status(3))
-        assert not status.ready
-        assert "the disk is full" in status.text
+        found = await status(server.settings)
+        assert not found.ready
+        assert "the disk is full" in found.text
         # reading goes on, and so do connections
         page = await bob.ask(History(bob.next_id(), 1))
         assert len(page.entries) == len(said) + 2
@@ -51,7 +59,7 @@ async def test_a_full_disk_is_said_and_gone_by_itself(tmp_path: Path) -> None:
         # room is made: it goes on by itself, and the same draft is stored once
         pages(server, 1000)
         async with asyncio.timeout(10):
-            while not (await ask(server.settings, Status(3))).ready:
+            while not (await status(server.settings)).ready:
                 pass
         assert (await ann.say(1, "x" * 4000, last)).seq == len(said) + 3
         assert (await ann.say(1, "x" * 4000, last)).seq == len(said) + 3

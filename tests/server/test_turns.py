@@ -6,8 +6,8 @@ import pytest
 from tests.world import Loop
 
 from ipcchat.entries import Entry
-from ipcchat.server.delivery import Delivery
-from ipcchat.server.room import Room
+from ipcchat.fanout.delivery import Delivery
+from ipcchat.fanout.room import Room
 from ipcchat.settings import ServerSettings
 
 SETTINGS = ServerSettings(coalesce=0.02, slice_members=10)

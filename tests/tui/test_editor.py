@@ -203,7 +203,7 @@ class Keyboard:
 @asynccontextmanager
 async def keyboard() -> AsyncIterator[Keyboard]:
     async with serve() as server:
-        settings = ClientSettings(server=server.addresses[0])
+        settings = ClientSettings(server=server.addresses[0], plaintext=True)
         credentials = Credentials("ann", "0" * 32)
         session = Session(parse_address(settings.server), credentials, settings)
         await session.start()

@@ -28,7 +28,7 @@ READLINE = ("c-a", "c-e", "c-k", "c-u", "c-w", "c-y", "c-r", "c-b", "c-f", "c-t"
 @contextmanager
 def screen() -> Iterator[ChatScreen]:
     """A screen that was not started: no server, no terminal."""
-    settings = ClientSettings(server="127.0.0.1:9")
+    settings = ClientSettings(server="127.0.0.1:9", plaintext=True)
     session = Session(parse_address(settings.server), Credentials("ann", "0" * 32), settings)
     with create_pipe_input() as pipe:
         yield made(session, settings, input=pipe, output=DummyOutput())

@@ -177,6 +177,8 @@ def test_a_style_or_kind_nobody_knows_is_still_shown() -> None:
         ("topic", "", "bob cleared the topic"),
         ("create", "#lab", "bob made #lab"),
         ("rename", "#den", "bob renamed the room to #den"),
+        ("kick", "ann: too loud", "bob removed ann: too loud"),
+        ("kick", "ann", "bob removed ann"),
     ],
 )
 def test_facts_are_sentences(kind: str, text: str, shown: str) -> None:
@@ -275,6 +277,30 @@ def test_a_narrow_status_line_drops_the_server_before_the_place() -> None:
     narrow = flat(bars.status(model, 40, 7))
     assert model.server not in narrow
     assert narrow.endswith("ann  1:#lab(0)  -MORE(7)-")
+
+
+@pytest.mark.parametrize("width", [17, 40, 120])
+def test_plain_stands_before_whatever_is_long(width: int) -> None:
+    model = build(entry(1))
+    model.server, model.nick = "chat.example.org:5555", "n" * 32
+    model.set_state("online")
+    model.plain = True
+    laid = bars.status(model, width, 7)
+    assert "PLAIN!" in flat(laid)
+    assert set(laid) == set(range(width))
+    looks = [char.style for _, char in sorted(laid.items()) if char.char in "PLAIN!"]
+    assert looks[:6] == ["class:bar.plain"] * 6
+    model.plain = False
+    assert "PLAIN" not in flat(bars.status(model, width, 7))
+
+
+def test_what_is_to_be_copied_begins_at_the_edge() -> None:
+    model = build(entry(1))
+    link = "ipcchat://192.168.1.7:5555/?fp=" + "ab" * 32 + "&invite=" + "x" * 43
+    model.note(1, link, "bare")
+    laid = rows(model, 1)[1:]  # below the date
+    assert "".join(laid) == link
+    assert all(len(row) == 60 for row in laid[:-1])
 
 
 def test_a_question_shows_its_keys_in_a_narrow_window() -> None:

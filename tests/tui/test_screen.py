@@ -107,7 +107,7 @@ def fits(shown: Terminal, room: str, nick: str) -> bool:
     cells = [shown.screen.buffer[index] for index in (0, shown.screen.lines - 2)]
     return (
         lines[0].startswith(f" {room} — about sockets")
-        and re.match(rf" \[\d\d:\d\d\]  {nick}\b", lines[-2]) is not None
+        and re.match(rf" \[\d\d:\d\d\]  PLAIN!  {nick}\b", lines[-2]) is not None
         and f"1:{room}(" in lines[-2]
         and lines[-1] == ">"
         and all(row[column].reverse for row in cells for column in range(shown.screen.columns))

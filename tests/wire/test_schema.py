@@ -55,7 +55,7 @@ def test_it_has_every_message_and_every_reply() -> None:
 
 def test_its_patterns_are_portable() -> None:
     patterns = re.findall(r'"pattern": (".*")', render())
-    assert {json.loads(found) for found in patterns} == {"^[0-9a-f]{32}$"}
+    assert {json.loads(found) for found in patterns} == {"^[0-9a-f]{32}$", "^[0-9a-f]{64}$"}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

@@ -1,4 +1,4 @@
-"""`ipcchat-client`: the screen; `send` and `tail` for scripts."""
+"""`ipcchat-client`: the screen; `send`, `tail` for scripts; `identity`, `forget`: what it keeps."""
 
 import asyncio
 import contextlib
@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 
 from ipcchat.address import Address, parse_address
-from ipcchat.cli import run, send, tail
+from ipcchat.cli import forget, identity, run, send, tail
 from ipcchat.client.profile import Profile, open_profile
 from ipcchat.client.unsent import Unsent
 from ipcchat.configuration import add_flags
 from ipcchat.errors import UsageError
-from ipcchat.settings import ClientSettings
+from ipcchat.settings import ClientSettings, rows
 from ipcchat.text import check_room
 
 __all__ = ["main"]
@@ -20,10 +20,18 @@ __all__ = ["main"]
 PROGRAM = "ipcchat-client"
 _EXAMPLES = """\
   ipcchat-client lab:5555 --name ann            talk, on the screen
+  ipcchat-client 'ipcchat://lab:5555/?fp=…'     the same, by a join link
   make 2>&1 | ipcchat-client send '#builds' -   say what a command printed
 """
-_COMMANDS = {"send": send.send, "tail": tail.tail}
-_BARE = ("-h", "--help", "--version")
+_COMMANDS = {
+    "forget": forget.forget,
+    "identity": identity.identity,
+    "send": send.send,
+    "tail": tail.tail,
+}
+_BARE = {"-h", "--help", "--version"} | {
+    f"--{row.name.replace('_', '-')}" for row in rows(ClientSettings) if row.kind == "yes or no"
+}
 """Flags without a value."""
 
 
@@ -52,9 +60,9 @@ def _first_word(arguments: Sequence[str]) -> int | None:
 
 def _main(arguments: list[str]) -> int:
     parser = run.Parser(PROGRAM, "Joins a group chat, from a terminal or a script.", _EXAMPLES)
-    parser.add_argument("address", nargs="?", metavar="SERVER", help="the server (see --server)")
+    parser.add_argument("address", nargs="?", metavar="SERVER", help="a server, or a join link")
     add_flags(parser, ClientSettings)
-    parser.epilog = "commands: send, tail (each has its own --help)"
+    parser.epilog = f"commands: {', '.join(_COMMANDS)} (each has its own --help)"
     options = parser.parse_args(arguments)
     if options.address is not None:
         if options.server is not None:
@@ -94,7 +102,17 @@ async def _screen(
     with contextlib.suppress(NotImplementedError, AttributeError):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, end, number)
-    credentials = Credentials(profile.nick, profile.secret, profile.asked, device=new_draft())
+    credentials = Credentials(
+        profile.nick,
+        profile.secret,
+        profile.identity,
+        profile.asked,
+        moved=profile.moved,
+        moved_at=profile.moved_at,
+        invite=address.invite,
+        token=settings.token,
+        device=new_draft(),
+    )
     session = Session(address, credentials, settings, unsent=unsent)
     try:
         await session.start()

@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import Callable
 
-from ipcchat.cli import run
+from ipcchat.cli import joining, run
 from ipcchat.client.link import Credentials
 from ipcchat.client.session import Session
 from ipcchat.configuration import load
@@ -27,12 +27,16 @@ async def console(
     shown, warnings = load(ClientSettings, flags={})
     for warning in warnings:
         run.say(program, f"warning: {warning}")
+    first = joining.is_first(settings)
     server = Server(settings, reread)
     await server.start()
+    joining.note_fingerprint(server)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, server.shutdown)
     try:
+        head, made = await joining.welcome(server) if first else ([], [])
+        links = await joining.public_links(server)
         session = Session(
             await server.open_console(),
             Credentials(settings.operator_nick),
@@ -44,7 +48,8 @@ async def console(
             # The session ends with the server, and the screen with the session.
             # A terminal that is lost reads as an end, and can't be written to any more.
             with contextlib.suppress(ConnectionLost, EOFError, OSError):
-                await run_screen(session, shown, operator=True)
+                greeting = "\n".join([*head, *made])
+                await run_screen(session, shown, operator=True, links=links, greeting=greeting)
         finally:
             await session.close()
     finally:

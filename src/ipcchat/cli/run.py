@@ -5,26 +5,30 @@ The rules of this file:
 - Data goes to standard output, everything else to standard error.
 - An error that nobody foresaw leaves its traceback in a file, not on the user's screen.
 - Whoever reads our output and goes away has what he wanted: a quiet end.
+- The token of a join link is shown to nobody, in whatever error it turns up.
 """
 
 import argparse
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ipcchat import __version__, configuration, paths
+from ipcchat.address import parse_address
 from ipcchat.errors import EXIT_OK, EXIT_RUNTIME, FileError, IpcchatError
 from ipcchat.settings import ClientSettings, ServerSettings
 from ipcchat.text import visible
 
 __all__ = [
     "EXIT_SIGINT",
+    "CommandParser",
     "Parser",
     "add_data",
     "command",
@@ -40,6 +44,9 @@ T = TypeVar("T")
 S = TypeVar("S", ServerSettings, ClientSettings)
 
 EXIT_SIGINT = 128 + signal.SIGINT
+_TOKEN = re.compile(r"(invite=)[\w-]{8,}")
+"""The secret of a join link, whole or mangled."""
+_QUOTES = "'\""
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,22 +61,47 @@ class Parser(argparse.ArgumentParser):
             "--version", action="version", version=version, help="show the version and exit"
         )
 
+    def error(self, message: str) -> NoReturn:
+        """The usage and what is wrong; without secrets."""
+        super().error(_discreet(message))
+
     def format_help(self) -> str:
         """The examples, then argparse's own."""
         return f"examples:\n{self._examples}\n{super().format_help()}"
 
 
+class CommandParser(Parser):
+    """The parser of a subcommand: flags may stand before, between and behind its words."""
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """What argparse calls for subcommands, and by itself once more."""
+        if self._mixing:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
+
+
+def _discreet(text: str) -> str:
+    """The text without the tokens of links."""
+    return _TOKEN.sub(r"\1…", text)
+
+
 def say(program: str, text: str) -> None:
     """A line for people, to standard error; to nowhere, where that is closed."""
     if sys.stderr is not None:  # else print would take standard output
-        print(f"{program}: {visible(text)}", file=sys.stderr)
+        print(f"{program}: {visible(_discreet(text))}", file=sys.stderr)
 
 
 def report(program: str, error: IpcchatError) -> None:
     """One line, and the hint below it, to standard error."""
     say(program, error.text)
     if error.hint and sys.stderr is not None:
-        print(f"  {visible(error.hint)}", file=sys.stderr)
+        print(f"  {visible(_discreet(error.hint))}", file=sys.stderr)
 
 
 def show(text: str = "", *, flush: bool = True) -> None:
@@ -120,12 +152,17 @@ def read_settings(
     program: str, table: type[S], options: argparse.Namespace, *, quiet: bool = False
 ) -> S:
     """The settings that arguments, environment and files make; warnings go to standard error,
-    unless `quiet`.
+    unless `quiet`. A join link may still have the quotes that a shell would have taken.
 
-    Raises SettingError.
+    Raises SettingError; UsageError for a join link that can't be used, which shows nothing of it.
     """
+    flags = dict(vars(options))
+    server = flags.get("server")
+    if table is ClientSettings and isinstance(server, str) and "://" in server:
+        flags["server"] = server.strip().strip(_QUOTES)
+        parse_address(flags["server"])
     found, warnings = configuration.load(
-        table, flags=vars(options), sets=options.set, config=options.config
+        table, flags=flags, sets=options.set, config=options.config
     )
     for warning in [] if quiet else warnings:
         say(program, f"warning: {warning}")
@@ -187,7 +224,8 @@ def _kept(program: str, error: BaseException) -> str:
     try:
         folder = paths.private_dir(paths.state_dir())
         path = folder / f"{program}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.traceback"
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        details = _discreet("".join(traceback.format_exception(error)))
+        path.write_text(details, encoding="utf-8")
     except (OSError, IpcchatError):
         return ""
     return f"the details are in {_shown(path)}"

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
+from ipcchat.address import parse_address
 from ipcchat.cli import run
 from ipcchat.cli.streams import read_chunks
 from ipcchat.client.chat import connect
@@ -48,7 +49,7 @@ def send(program: str, arguments: Sequence[str]) -> int:
         metavar="SECONDS",
         help="for the server to store a message (default: 30)",
     )
-    add_flags(parser, ClientSettings, ("server", "name"))
+    add_flags(parser, ClientSettings, ("server", "name", "plaintext"))
     options = parser.parse_intermixed_args(arguments)
     if not options.words:
         raise UsageError("nothing to say", "give a text, or - for the standard input")
@@ -70,7 +71,9 @@ async def _send(
             stack.enter_async_context(
                 connect(settings.server, name=settings.name, quiet=True, settings=settings)
             ),
-            Unreachable(f"cannot reach {settings.server}: no answer within {seconds:g} s"),
+            Unreachable(
+                f"cannot reach {parse_address(settings.server)}: no answer within {seconds:g} s"
+            ),
         )
         async for piece in pieces:
             late = ConnectionLost(f"not stored within {seconds:g} s", _OPEN)

@@ -1,5 +1,6 @@
 """`ipcchat-server`: hosts the chat; its commands ask one that runs, and care for its history."""
 
+import argparse
 import asyncio
 import contextlib
 import gc
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from ipcchat.cli import run, status, upkeep
+from ipcchat.cli import certificate, invites, joining, orders, run, status, upkeep
 from ipcchat.cli.streams import Writer
 from ipcchat.configuration import add_flags
 from ipcchat.server.server import Server
@@ -23,16 +24,21 @@ _EXAMPLES = """\
   ipcchat-server                      host on port 5555, with the operator's screen
   ipcchat-server --headless --listen 127.0.0.1:6000 --data ./talk
 """
+_PARTS = (status, invites, orders, certificate, upkeep)
+"""Modules of commands."""
+_COMMANDS: dict[str, Callable[[ServerSettings, argparse.Namespace], int]] = {
+    name: command for part in _PARTS for name, command in part.COMMANDS.items()
+}
 
 
 def _parser() -> run.Parser:
     made = run.Parser(PROGRAM, "Hosts a group chat for terminals.", _EXAMPLES)
     add_flags(made, ServerSettings)
     commands = made.add_subparsers(
-        dest="command", metavar="COMMAND", title="commands", parser_class=run.Parser
+        dest="command", metavar="COMMAND", title="commands", parser_class=run.CommandParser
     )
-    status.add(commands)
-    upkeep.add(commands)
+    for part in _PARTS:
+        part.add(commands)
     return made
 
 
@@ -45,20 +51,18 @@ def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     options.set += getattr(options, "more", [])
     settings = run.read_settings(PROGRAM, ServerSettings, options)
-    if options.command == "status":
-        return run.run(status.status(settings, as_json=options.json))
     if options.command is not None:
-        return upkeep.COMMANDS[options.command](settings, options)
+        return _COMMANDS[options.command](settings, options)
 
     def reread() -> ServerSettings:
         return run.read_settings(PROGRAM, ServerSettings, options, quiet=not headless)
 
     headless = settings.headless or not run.on_terminal()
     if headless:
-        return run.run(_headless(settings, reread), fast=True)
+        return run.run(_headless(settings, reread), fast=settings.loop == "auto")
     from ipcchat.cli.console import console
 
-    return run.run(console(PROGRAM, settings, reread))
+    return run.run(console(PROGRAM, settings, reread), fast=settings.loop == "auto")
 
 
 def log_line(line: LogLine) -> str:
@@ -69,12 +73,14 @@ def log_line(line: LogLine) -> str:
 
 
 async def _headless(settings: ServerSettings, reread: Callable[[], ServerSettings]) -> int:
+    first = run.on_terminal() and joining.is_first(settings)
     server = Server(settings, reread)
     writer = Writer(2, sys.stderr.encoding) if sys.stderr is not None else None
     if writer is not None:
         server.log.add_sink(lambda line: writer.offer(log_line(line)))
     try:
         await server.start()
+        joining.note_fingerprint(server)
         # What a server makes lives short or for ever: looking for cycles often finds none, and
         # stops delivery while it looks.
         gc.freeze()
@@ -86,6 +92,10 @@ async def _headless(settings: ServerSettings, reread: Callable[[], ServerSetting
         for address in server.addresses:
             with contextlib.suppress(OSError):  # whoever waited for it may have gone
                 print(f"listening on {address}", flush=True)
+        if first:
+            head, links = await joining.welcome(server)
+            for line in [*head, *(f"  ipcchat-client {joining.quoted(link)}" for link in links)]:
+                print(line, flush=True)
         await server.wait_closed()
     finally:
         if writer is not None:

@@ -46,7 +46,7 @@ def tail(program: str, arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--count", type=_number, metavar="N", help="end after N entries")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    add_flags(parser, ClientSettings, ("server", "name"))
+    add_flags(parser, ClientSettings, ("server", "name", "plaintext"))
     options = parser.parse_args(arguments)
     settings = run.read_settings(program, ClientSettings, options)
     return run.run(_tail(settings, check_room(options.target), options))

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ipcchat import paths
 from ipcchat.cli import run
-from ipcchat.errors import EXIT_RUNTIME, UsageError
+from ipcchat.cli.control import data_of
+from ipcchat.errors import EXIT_RUNTIME
 from ipcchat.files import WholeFile, shown
 from ipcchat.journal import upkeep
 from ipcchat.settings import ServerSettings
@@ -70,33 +70,27 @@ def add(commands: Any) -> None:
         run.add_data(made)
 
 
-def _data(settings: ServerSettings) -> Path:
-    if settings.data == paths.MEMORY:
-        raise UsageError("a server with --data :memory: keeps nothing", "name a directory: --data")
-    return Path(settings.data or paths.data_dir())
-
-
 def _backup(settings: ServerSettings, options: argparse.Namespace) -> int:
-    made = upkeep.backup(_data(settings), options.file, force=options.force)
+    made = upkeep.backup(data_of(settings), options.file, force=options.force)
     run.show(f"backed up {made} to {shown(made.path)}\n")
     return 0
 
 
 def _restore(settings: ServerSettings, options: argparse.Namespace) -> int:
-    made = upkeep.restore(_data(settings), options.file)
+    made = upkeep.restore(data_of(settings), options.file)
     before = f"; what was there before is in {shown(made.aside)}" if made.aside else ""
     run.show(f"restored {made} as a new history{before}\n")
     return 0
 
 
 def _export(settings: ServerSettings, options: argparse.Namespace) -> int:
-    entries = upkeep.export(_data(settings))
+    entries = upkeep.export(data_of(settings))
     if options.file is None:
         for room, entry in entries:
             run.show(as_json(entry, room) + "\n", flush=False)
         run.show()
         return 0
-    upkeep.refuse_own(_data(settings), options.file)
+    upkeep.refuse_own(data_of(settings), options.file)
     count = 0
     with WholeFile(options.file, force=options.force) as file:
         for room, entry in entries:
@@ -108,7 +102,7 @@ def _export(settings: ServerSettings, options: argparse.Namespace) -> int:
 
 
 def _check(settings: ServerSettings, options: argparse.Namespace) -> int:
-    found, wrong = upkeep.check(_data(settings))
+    found, wrong = upkeep.check(data_of(settings))
     if not wrong:
         run.show(f"sound: {found}\n")
         return 0

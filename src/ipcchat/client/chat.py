@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ipcchat import text
+from ipcchat import names, text
 from ipcchat.address import parse_address
 from ipcchat.client import intake, queries
 from ipcchat.client.feed import Feed
@@ -121,7 +121,12 @@ class Chat:
         credentials = await asyncio.to_thread(self._credentials)
         self._outbox = Outbox(self._settings, _ignore, _ignore)
         self._lifeline = Lifeline(
-            self._address, credentials, self._settings, self, patience=self._timeout
+            self._address,
+            credentials,
+            self._settings,
+            self,
+            patience=self._timeout,
+            state_dir=self._state_dir,
         )
         self._main = asyncio.get_running_loop().create_task(self._run(), name="ipcchat chat")
         try:
@@ -141,12 +146,23 @@ class Chat:
             await asyncio.gather(self._main, return_exceptions=True)
 
     def _credentials(self) -> Credentials:
+        if token := self._settings.token:
+            return Credentials("", token=token, quiet=self._quiet, device=new_draft())
         if self._peer:
             nick = self.name or text.safe_nick(login_name(), "guest")
             return Credentials(nick, quiet=self._quiet, device=new_draft())
         with open_profile(self.name, state_dir=self._state_dir) as profile:
+            profile.identity.public  # noqa: B018  loads the library here, off the loop
             return Credentials(
-                profile.nick, profile.secret, profile.asked, self._quiet, device=new_draft()
+                profile.nick,
+                profile.secret,
+                profile.identity,
+                profile.asked,
+                self._quiet,
+                moved=profile.moved,
+                moved_at=profile.moved_at,
+                invite=self._address.invite,
+                device=new_draft(),
             )
 
     async def _run(self) -> None:
@@ -311,7 +327,7 @@ class Chat:
     async def _number(self, room: str) -> int:
         if self._ended is not None:
             raise self._ended
-        key = text.fold(text.check_room(room))
+        key = names.key(text.check_room(room))
         number = self._numbers.get(key)
         if number is None:
             item = await queries.find_room(self.request, text.check_room(room))

@@ -14,22 +14,32 @@ The rules of this file:
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
 
+from ipcchat import paths
 from ipcchat.address import Address
-from ipcchat.client.connector import NoAnswer, dial
+from ipcchat.client.connector import NoAnswer, Trust, dial
 from ipcchat.client.link import Credentials, Link
 from ipcchat.client.waking import Waking, boot_time
 from ipcchat.errors import (
     ConnectionLost,
+    FileError,
     IpcchatError,
     ProtocolError,
     Refused,
+    SettingError,
+    Untrusted,
 )
 from ipcchat.settings import ClientSettings
+from ipcchat.trust.identity import NO_TLS
+from ipcchat.trust.pins import FILE, Pins
 from ipcchat.wire.messages import HelloOk, LoginOk
 
 __all__ = ["Lifeline", "Owner", "backoff"]
@@ -78,6 +88,7 @@ class Lifeline:
         *,
         insist: bool = False,
         patience: float | None = None,
+        state_dir: Path | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
         clock: Callable[[], float] = boot_time,
     ) -> None:
@@ -85,7 +96,8 @@ class Lifeline:
 
         `patience`: seconds without a connection after which `run` raises; None: never. A socket
         that is connected already is used once: with it, everything ends. `clock`: one that goes
-        on while the machine sleeps; after that a new connection is made at once.
+        on while the machine sleeps; after that a new connection is made at once. `state_dir`: where
+        it is kept which certificate a server has; None: the user's.
         """
         self.address = address
         self._credentials = credentials
@@ -94,6 +106,9 @@ class Lifeline:
         self._insist = insist
         self._patience = patience
         self._uniform = uniform
+        self._pins = Pins((state_dir or paths.state_dir()) / FILE)
+        expected = address.fingerprint if isinstance(address, Address) else ""
+        self._trust = Trust(self._pins, settings.plaintext, settings.plaintext_anywhere, expected)
         self._waking = Waking(self.hurry, clock)
         self._hurry = asyncio.Event()
         self._online = asyncio.Event()
@@ -140,6 +155,8 @@ class Lifeline:
                 began = clock()
                 await link.lost
                 self.link = None
+                if isinstance(link.why, Refused) and link.why.code == "banned":
+                    raise link.why
                 last = ConnectionLost(link.reason)
                 wait = link.wait_ms / 1000
                 lost_at = clock()
@@ -161,6 +178,7 @@ class Lifeline:
             self.address,
             lambda: Link(settings, owner.event, owner.applied),
             settings.connect_timeout,
+            self._trust,
         )
         try:
             async with asyncio.timeout(settings.connect_timeout):
@@ -181,9 +199,24 @@ class Lifeline:
         self._logged_in = True
         owner.up(link, hello, login)
         self._online.set()
+        if login.successor and isinstance(self.address, Address) and link.fingerprint != NO_TLS:
+            await self._announced(self.address, login.successor)
+        if login.moved and self._credentials.moved is not None:
+            with suppress(FileError):  # it stays in the file, where it is worth nothing here
+                await asyncio.to_thread(self._credentials.moved, hello.epoch)
+            gone = self._credentials.moved_at | {hello.epoch}
+            self._credentials = replace(self._credentials, moved_at=gone)
         return link
 
+    async def _announced(self, address: Address, successor: str) -> None:
+        """The server will have another certificate: it is known from now on."""
+        with suppress(FileError, ProtocolError, ValueError):  # as if it had not been said
+            der = ssl.PEM_cert_to_DER_cert(successor)
+            await asyncio.to_thread(self._pins.announce, address, der)
+
     def _fatal(self, error: IpcchatError) -> bool:
+        if isinstance(error, Untrusted | SettingError):
+            return True
         if not self._logged_in and not self._insist:
             return True
         if isinstance(error, Refused):

@@ -12,9 +12,10 @@ The rules of this file:
 """
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, cast
 
@@ -30,6 +31,7 @@ from ipcchat.errors import (
     RemoteProtocolError,
 )
 from ipcchat.settings import ClientSettings
+from ipcchat.trust.identity import NO_TLS, Identity, new_nonce, transcript
 from ipcchat.wire.messages import Bye, Error, Hello, HelloOk, Login, LoginOk, Ping
 from ipcchat.wire.protocol import Protocol, Role, State
 
@@ -58,19 +60,52 @@ class Credentials:
     """Who one is for the server."""
 
     nick: str
-    secret: str = ""
-    """Empty: the kernel says who one is (`peer`)."""
+    secret: str = field(default="", repr=False)
+    """What proved the account before it had a key."""
+    identity: Identity | None = None
+    """The key; without it and a secret the kernel says who one is (`peer`)."""
     asked: bool = False
     """Whether the user asked for that very nick."""
     quiet: bool = False
     """Not shown in presence or member lists."""
+    moved: Callable[[str], None] | None = field(default=None, repr=False)
+    """Called, off the loop, with the epoch of the server at which the account has moved from the
+    secret to the key."""
+    moved_at: frozenset[str] = frozenset()
+    """Epochs at which it has moved already."""
+    invite: str = field(default="", repr=False)
+    """The token of a join link."""
+    token: str = field(default="", repr=False)
+    """What an operator gave to a script; then nothing else counts."""
     device: str = ""
     """A new connection of the same device replaces the old one."""
 
-    def login(self, nick: str) -> Login:
-        """The request, under that nick."""
-        method = "secret" if self.secret else "peer"
-        return Login(0, method, nick=nick, secret=self.secret, quiet=self.quiet)
+    def login(self, nick: str, hello: HelloOk, fingerprint: str) -> Login:
+        """The request, under that nick; `fingerprint`: of the certificate that the server showed.
+        Raises ProtocolError."""
+        if self.token:
+            return Login(0, "token", token=self.token, quiet=self.quiet)
+        secret = "" if hello.epoch in self.moved_at else self.secret
+        local = "peer" in hello.methods and not self.asked  # the system says who one is
+        if local or self.identity is None or "key" not in hello.methods:
+            method = "secret" if self.secret and not local else "peer"
+            return Login(0, method, nick=nick, secret=secret, invite=self.invite, quiet=self.quiet)
+        nonce = new_nonce()
+        try:
+            signed = transcript(fingerprint, hello.nonce, nonce)
+        except ValueError:
+            raise ProtocolError("the server's nonce is none", "bad_field") from None
+        return Login(
+            0,
+            "key",
+            nick=nick,
+            secret=secret,
+            key=self.identity.public,
+            nonce=nonce,
+            signature=self.identity.sign(signed),
+            invite=self.invite,
+            quiet=self.quiet,
+        )
 
 
 class Link(asyncio.BufferedProtocol):
@@ -274,10 +309,12 @@ class Link(asyncio.BufferedProtocol):
                     f"{error.text}; this client speaks version {VERSION}", "bad_version"
                 ) from None
             raise
+        hello.epoch = intake.clean_name(hello.epoch)
         for number in range(1, 10):
             nick = who.nick if number == 1 else f"{who.nick[:30]}-{number}"
             try:
-                ok: LoginOk = await self.request(who.login(nick))
+                request = who.login(nick, hello, self.fingerprint)
+                ok: LoginOk = await self.request(request)
             except Refused as error:
                 if error.code != "nick_taken":
                     raise
@@ -287,8 +324,15 @@ class Link(asyncio.BufferedProtocol):
                     ) from None
             else:
                 break
+        ok = intake.clean_login(ok)
         self._cap = max(1, min(hello.limits.get("requests", _IN_FLIGHT), 1024))
         return hello, ok
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that the server showed on this connection; see `NO_TLS`."""
+        tls = cast(asyncio.Transport, self._transport).get_extra_info("ssl_object")
+        return NO_TLS if tls is None else hashlib.sha256(tls.getpeercert(True)).hexdigest()
 
     # --- life -------------------------------------------------------------------------
 

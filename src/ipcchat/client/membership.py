@@ -1,4 +1,4 @@
-"""Which rooms one is in, who else is there, and finding them again in another history.
+"""Which rooms one is in, who else is there, what one is; and finding them in another history.
 
 Room numbers mean something within an epoch only. When the server's history is another one, every
 room of the model gets a number below zero until its name has been found, or made, over there;
@@ -7,16 +7,17 @@ nothing is asked or said under such a number.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
 
-from ipcchat import text
+from ipcchat import names, text
 from ipcchat.client import queries
 from ipcchat.client.follower import Follower
 from ipcchat.client.lifeline import Lifeline
 from ipcchat.client.link import Link
-from ipcchat.client.model import Model, RoomView
+from ipcchat.client.model import Model, Pending, RoomView, now_ms
 from ipcchat.client.outbox import Outbox, new_draft
 from ipcchat.errors import ConnectionLost, IpcchatError, Refused
 from ipcchat.wire.messages import Join, Room
@@ -27,7 +28,7 @@ Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None] | None]
 
 
 class Membership:
-    """Keeps the model's rooms and members true."""
+    """Keeps the model's rooms, members and role true."""
 
     def __init__(
         self,
@@ -82,7 +83,9 @@ class Membership:
                 if room.number < 0:
                     await self._regain(room, items)
             for number in before - set(joined):
+                lost = model.rooms[number].name
                 model.remove_room(number)
+                model.note(0, f"you are not in {lost} any more")
             for item in joined.values():
                 self.enter(item)
             await self._enter_wanted()
@@ -94,8 +97,8 @@ class Membership:
         self._changed()
 
     async def _regain(self, room: RoomView, items: Iterable[Room]) -> None:
-        key = text.fold(room.name)
-        item = next((item for item in items if text.fold(item.name) == key), None)
+        key = names.key(room.name)
+        item = next((item for item in items if names.key(item.name) == key), None)
         try:
             if item is None or not item.joined:
                 item = await self.join(room.name)
@@ -140,6 +143,20 @@ class Membership:
             self._follower.follow(room)
         return room
 
+    def take_up(self, room: RoomView, pending: Pending, *, known: bool) -> None:
+        """Shows a line that was left of last time; `known`: the server's history is the one in
+        which it was said, or was not."""
+        pending.room, pending.time = room.number, now_ms()
+        pending.state, pending.reason = "failed", "left from last time"
+        if known:
+            self._outbox.adopt(pending)
+        else:
+            pending.draft = new_draft()  # in this history its id says nothing
+        room.pending.append(pending)
+        self._model.touch(pending)
+        if pending not in room.pending:  # its entry is shown: it was said
+            self._outbox.seen(room.number, pending.draft)
+
     # --- members ----------------------------------------------------------------------
 
     def look(self) -> None:
@@ -148,6 +165,15 @@ class Membership:
             self._look_again = True
         else:
             self._looking = self._spawn(self._look())
+
+    def look_up_role(self) -> None:
+        """What one may do has changed: asks what it is now."""
+        self._spawn(self._look_up_role())
+
+    async def _look_up_role(self) -> None:
+        with suppress(ConnectionLost, Refused):  # else the next login tells
+            self._model.set_role(await queries.role(self._ask))
+            self._changed()
 
     async def _look(self) -> None:
         self._look_again = True

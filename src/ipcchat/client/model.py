@@ -11,14 +11,16 @@ The rules of this file:
   the start, during a lost connection) stays new until then.
 """
 
-import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from ipcchat import names
 from ipcchat.client import intake
+from ipcchat.client.mentions import Mentions
 from ipcchat.client.room import (
     LIMIT,
     Level,
@@ -30,13 +32,14 @@ from ipcchat.client.room import (
     Taken,
 )
 from ipcchat.entries import Entry
-from ipcchat.text import fold
 from ipcchat.wire import messages
 from ipcchat.wire.messages import Gap, Live, Presence, Unfollowed
 
 __all__ = ["Line", "Member", "Model", "Notice", "Pending", "RoomView", "State", "now_ms"]
 
 State = Literal["connecting", "online", "reconnecting", "closed"]
+_LOOSE = 50
+"""Local lines that are kept while there is no room."""
 
 
 def now_ms() -> int:
@@ -58,6 +61,10 @@ class Model:
     ) -> None:
         self.server = server
         """The server's address, as shown."""
+        self.plain = False
+        """Whether others could listen in: TCP without TLS."""
+        self.loose: deque[Notice] = deque(maxlen=_LOOSE)
+        """Local lines that show while one is in no room."""
         self.account = 0
         self.role = "member"
         """`member` or `operator`."""
@@ -74,10 +81,9 @@ class Model:
         """Grows with every change that shows."""
         self._nick = nick
         self._current = 0
-        self._highlight = tuple(highlight)
+        self._mentions = Mentions(nick, highlight)
         self._now = now
         self._limit = limit
-        self._words = self._pattern()
 
     # --- oneself ----------------------------------------------------------------------
 
@@ -89,25 +95,26 @@ class Model:
     @nick.setter
     def nick(self, nick: str) -> None:
         self._nick = intake.clean_name(nick)
-        self._words = self._pattern()
+        self._mentions.name(self._nick)
         self.version += 1
-
-    def _pattern(self) -> re.Pattern[str]:
-        words = [re.escape(fold(word)) for word in (self._nick, *self._highlight) if word]
-        return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)" if words else r"(?!)")
 
     def mentions(self, entry: Entry) -> bool:
         """Whether somebody else's message names the user, or one of the highlighted words."""
-        if entry.kind != "message" or entry.by == self.account:
-            return False
-        text = entry.text
-        return bool(self._words.search(text.lower() if text.isascii() else fold(text)))
+        mine = entry.by == self.account
+        return entry.kind == "message" and not mine and self._mentions.among(entry.text)
 
     def login(self, account: int, nick: str, role: str) -> None:
         """The server said who one is."""
         self.account = account
         self.nick = nick
         self.role = intake.clean_name(role)
+
+    def set_role(self, role: str) -> None:
+        """What one may do has changed, or not."""
+        before, self.role = self.role, intake.clean_name(role)
+        if self.role != before:
+            now = "an operator now: /help" if self.role == "operator" else "no operator any more"
+            self.note(0, f"you are {now}")
 
     def set_state(self, state: State, detail: str = "") -> None:
         """How the connection is."""
@@ -145,8 +152,8 @@ class Model:
 
     def room_by_name(self, name: str) -> RoomView | None:
         """The room of that name, with or without its `#`."""
-        key = fold("#" + name.removeprefix("#"))
-        return next((room for room in self.rooms.values() if fold(room.name) == key), None)
+        key = names.key("#" + name.removeprefix("#"))
+        return next((it for it in self.rooms.values() if names.key(it.name) == key), None)
 
     def add_room(self, item: messages.Room) -> RoomView:
         """A room one is in now, or what has changed of it."""
@@ -218,11 +225,14 @@ class Model:
         self._changed(room)
 
     def note(self, number: int, text: str, level: Level = "info") -> None:
-        """Puts a local line into a room; 0: into the current one."""
+        """Puts a local line into a room; 0: into the current one, or where that would be."""
         room = self.rooms.get(number or self._current)
+        notice = Notice(self._now(), text, level)
         if room is not None:
-            room.note(Notice(self._now(), text, level))
-            self.version += 1
+            room.note(notice)
+        elif not number:
+            self.loose.append(notice)
+        self.version += 1
 
     def prepend(self, room: RoomView, page: messages.HistoryOk) -> int:
         """Puts a page of history before a room's lines; returns how many entries were taken."""
@@ -284,21 +294,13 @@ class Model:
             room.topic = entry.text
         elif entry.kind in ("create", "rename"):
             room.name = entry.text or room.name
+        elif entry.kind == "kick" and room.live:
+            room.members.pop(entry.target, None)  # that one left needs no line of its own
         if entry.by == self.account:
-            self._own(room, entry)
+            room.own(entry)
         elif entry.seq > room.read_seq:
             self._count(room, entry)
         return None
-
-    def _own(self, room: RoomView, entry: Entry) -> None:
-        if entry.seq > room.read_seq:
-            room.read_seq = entry.seq
-            room.unread = room.mentions = 0
-        for index, pending in enumerate(room.pending):
-            if pending.draft == entry.draft:
-                pending.state = "sent"
-                del room.pending[index]
-                return
 
     def _count(self, room: RoomView, entry: Entry) -> None:
         if room.number == self._current and self.focused:
@@ -334,7 +336,16 @@ class Model:
         if room is None or not event.code:
             return None  # what was asked for, by following again or by leaving
         room.following = room.live = False
+        if event.code == "kicked":
+            self._removed(room)
+            return None
         return room
+
+    def _removed(self, room: RoomView) -> None:
+        """One was removed from a room: it goes, and why is told where one is then."""
+        told = room.removal(self.account)
+        self.remove_room(room.number)
+        self.note(0, told, "error")
 
     def _presence(self, event: Presence) -> RoomView | None:
         nick, status = intake.clean_name(event.nick), intake.clean_name(event.status)

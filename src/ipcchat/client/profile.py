@@ -1,31 +1,36 @@
-"""What a client keeps for one account, in the state directory: secret, nick, unsent drafts.
+"""What a client keeps for one account, in the state directory: key, nick, unsent drafts.
 
-    profiles/ann/profile.json   {"nick": "ann", "secret": "32 hexadecimal digits"}
+    profiles/ann/profile.json   {"nick": "ann", "key": "43 characters of base64url"}
     profiles/ann/unsent.json    {"lines": [{"room": "#lobby", "text": "…", …}]}
     profiles/ann/lock           held while somebody types under this profile
+    profiles/ann/change         held while profile.json is read and replaced by what follows from it
 
-Files are for their owner alone and are replaced whole. Nothing here is to be called on a running
-loop: it waits for the disk.
+A profile of an older client has a "secret" (32 hexadecimal digits) and no key. It gets a key when
+it is opened, and keeps the secret for servers at which its account has not moved to the key.
+
+Files are for their owner alone and are replaced whole, on disk before they count. Nothing here is
+to be called on a running loop: it waits for the disk.
 """
 
 import contextlib
 import json
 import os
 import re
-import secrets
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ipcchat import paths
-from ipcchat.errors import FileError
+from ipcchat.errors import FileError, TextError
 from ipcchat.text import check_nick, fold, safe_nick
+from ipcchat.trust.identity import Identity
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["Profile", "open_profile"]
+__all__ = ["Profile", "import_identity", "open_profile"]
 
 _SECRET = re.compile(r"[0-9a-f]{32}")
 _MOST = 9
@@ -35,11 +40,24 @@ _MOST = 9
 class Profile:
     """One account's files. Close it, or use it as a context manager: that frees the lock."""
 
-    def __init__(self, directory: Path, nick: str, secret: str, asked: bool) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        nick: str,
+        identity: Identity,
+        secret: str,
+        asked: bool,
+        moved_at: frozenset[str] = frozenset(),
+    ) -> None:
         self.directory = directory
         self.nick = nick
         """The nick that a new account asks for."""
+        self.identity = identity
+        """The key that proves the account."""
         self.secret = secret
+        """What proved the account before it had a key; empty: it never had one."""
+        self.moved_at = moved_at
+        """Epochs of the servers at which the secret is worth nothing any more."""
         self.asked = asked
         """Whether the user asked for it by name."""
         self.said = ""
@@ -75,6 +93,23 @@ class Profile:
         return True
 
     @property
+    def path(self) -> Path:
+        """The file with the key."""
+        return self.directory / "profile.json"
+
+    def moved(self, epoch: str) -> None:
+        """The account at the server with this history has moved to the key: the secret is never
+        shown there again. It stays for other servers that know one by it. Raises FileError."""
+        if not self.secret or epoch in self.moved_at:
+            return
+        with _changing(self.directory):
+            found = _read(self.path)
+            # Another key may have come in by import meanwhile.
+            if found is not None and _parsed(self.path, found) == (self.identity, self.secret):
+                self.moved_at = _epochs(found) | {epoch}
+                _write(self.path, {**found, "moved": sorted(self.moved_at)})
+
+    @property
     def locked(self) -> bool:
         """Whether this is the one that somebody types under, and keeps the unsent lines."""
         return self._lock is not None
@@ -103,13 +138,13 @@ def open_profile(
     An interactive client without a name that finds its profile in use gets `ann-2` and its like,
     and `said` says so. Raises TextError for a bad name, FileError.
     """
-    base = (state_dir or paths.state_dir()) / "profiles"
+    base = _base(state_dir)
     if name:
         profile = _open(base, check_nick(name), asked=True)
         if interactive:
             profile.lock()  # in use already: a further session of the same account
         return profile
-    own = safe_nick(paths.login_name(), "guest")
+    own = _own_nick()
     profile = _open(base, own, asked=False)
     if not interactive or profile.lock():
         return profile
@@ -123,21 +158,118 @@ def open_profile(
     )
 
 
-def _open(base: Path, nick: str, *, asked: bool) -> Profile:
+def import_identity(
+    identity: Identity, name: str = "", *, state_dir: Path | None = None, force: bool = False
+) -> Profile:
+    """Puts a key made elsewhere into the profile of that name (without one, the login name's),
+    which is made where there is none.
+
+    A profile that has another key or a secret is somebody already: only with `force` it becomes
+    the imported one, and what it had is lost. Raises TextError for a bad name, FileError.
+    """
+    nick = check_nick(name) if name else _own_nick()
+    path = _place(_base(state_dir), nick)
+    with _changing(path.parent):
+        content = _content(nick, identity)
+        _write(path, content, new=True)  # not over one that is there, even since this moment
+        if _parsed(path, _read(path) or {})[0] == identity:
+            pass
+        elif force:
+            _write(path, content)
+        else:
+            raise FileError(
+                f"{nick} has a key already",
+                "export that first, then use --force to replace it; or choose another --name",
+            )
+    return _open(path.parent.parent, nick, asked=bool(name))
+
+
+def _content(nick: str, identity: Identity) -> dict[str, Any]:
+    """A new profile's file."""
+    return {"nick": nick, "key": identity.stored}
+
+
+def _base(state_dir: Path | None) -> Path:
+    return (state_dir or paths.state_dir()) / "profiles"
+
+
+def _own_nick() -> str:
+    return safe_nick(paths.login_name(), "guest")
+
+
+def _place(base: Path, nick: str) -> Path:
+    """Where the profile of that nick is, in a directory that is made where there is none."""
     for directory in (base.parent, base, base / fold(nick)):
         paths.private_dir(directory)
-    path = base / fold(nick) / "profile.json"
+    return base / fold(nick) / "profile.json"
+
+
+def _open(base: Path, nick: str, *, asked: bool) -> Profile:
+    path = _place(base, nick)
     found = _read(path)
     if found is None:
-        _write(path, {"nick": nick, "secret": secrets.token_hex(16)}, new=True)
+        _write(path, _content(nick, Identity.make()), new=True)
         found = _read(path) or {}
-    secret = found.get("secret")
-    if not isinstance(secret, str) or not _SECRET.fullmatch(secret):
+    identity, secret = _parsed(path, found)
+    if identity is None:
+        identity, secret = _give_key(path)
+    return Profile(path.parent, nick, identity, secret, asked, _epochs(found))
+
+
+def _epochs(found: dict[str, Any]) -> frozenset[str]:
+    """The histories in which the account is found by the key now."""
+    moved = found.get("moved")
+    if not isinstance(moved, list):
+        return frozenset()
+    return frozenset(item for item in moved if isinstance(item, str))
+
+
+def _give_key(path: Path) -> tuple[Identity, str]:
+    """A key for a profile that has a secret alone; of two clients that do it at once, the first
+    one's counts."""
+    with _changing(path.parent):
+        found = _read(path) or {}
+        identity, secret = _parsed(path, found)
+        if identity is None:
+            identity = Identity.make()
+            _write(path, {**found, "key": identity.stored})
+    return identity, secret
+
+
+def _parsed(path: Path, found: dict[str, Any]) -> tuple[Identity | None, str]:
+    """The key and the secret in a profile's file, which has at least one of them."""
+    key, secret = found.get("key", ""), found.get("secret", "")
+    if not (isinstance(key, str) and isinstance(secret, str) and (key or secret)):
         raise _damaged(path)
-    return Profile(path.parent, nick, secret, asked)
+    if secret and not _SECRET.fullmatch(secret):
+        raise _damaged(path)
+    try:
+        return Identity.from_stored(key) if key else None, secret
+    except TextError:
+        raise _damaged(path) from None
 
 
 # --- files --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _changing(directory: Path) -> Iterator[None]:
+    """Between reading and replacing profile.json nobody else does."""
+    path = directory / "change"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            os.close(lock)
+            raise
+    except OSError as error:
+        raise _failed("lock", path, error) from None
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -171,11 +303,23 @@ def _write(path: Path, content: dict[str, Any], *, new: bool = False) -> None:
                     os.link(made, path)
             else:
                 Path(made).replace(path)
+            _sync_directory(path.parent)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 Path(made).unlink()
     except (OSError, UnicodeEncodeError) as error:
         raise _failed("write", path, error) from None
+
+
+def _sync_directory(path: Path) -> None:
+    """Makes a new name last: an account must not hang on a key that a power cut takes away. Some
+    file systems can't; the file itself is synced."""
+    with contextlib.suppress(OSError):
+        directory = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def _failed(verb: str, path: Path, error: Exception) -> FileError:

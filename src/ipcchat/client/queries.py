@@ -17,9 +17,10 @@ from ipcchat.wire.messages import (
     Room,
     Rooms,
     RoomsOk,
+    Status,
 )
 
-__all__ = ["Ask", "every_entry", "every_member", "every_room", "find_room", "history"]
+__all__ = ["Ask", "every_entry", "every_member", "every_room", "find_room", "history", "role"]
 
 Ask: TypeAlias = Callable[[Struct], Awaitable[Any]]
 """Sends a request and returns its `ok`; raises Refused, ConnectionLost."""
@@ -85,3 +86,14 @@ async def every_entry(ask: Ask, room: int, after: int = 0) -> AsyncIterator[Entr
         if not fresh:
             return
         after = fresh[-1].seq
+
+
+async def role(ask: Ask) -> str:
+    """What one is at present, `member` or `operator`: by what operators alone may ask."""
+    try:
+        await ask(Status(0))
+    except Refused as error:
+        if error.code != "forbidden":
+            raise
+        return "member"
+    return "operator"

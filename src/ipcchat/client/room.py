@@ -18,7 +18,8 @@ from ipcchat.entries import Cursor, Entry
 
 __all__ = ["LIMIT", "Level", "Line", "Member", "Notice", "Pending", "RoomView", "Taken"]
 
-Level: TypeAlias = Literal["info", "error", "help"]
+Level: TypeAlias = Literal["info", "error", "help", "bare"]
+"""`bare`: from the first column on, to be copied."""
 
 LIMIT = 2_000_000
 """Lines of a room that are kept; past it the oldest tenth goes, and can be fetched again."""
@@ -163,6 +164,16 @@ class RoomView:
             for line in islice(reversed(self.lines), _RECENT)
         )
 
+    def removal(self, account: int) -> str:
+        """Tells the account that it was removed from the room; who did it, and why, as far as one
+        of the last lines says."""
+        who, why = "an operator", ""
+        for line in islice(reversed(self.lines), _RECENT):
+            if type(line) is Entry and line.kind == "kick" and line.target == account:
+                who, why = line.nick or who, line.text.partition(": ")[2]
+                break
+        return f"{who} removed you from {self.name}" + (f": {why}" if why else "")
+
     # --- lines at the end -------------------------------------------------------------
 
     def place(self, epoch: str, after: int, first: int, *, resumed: bool) -> None:
@@ -228,6 +239,17 @@ class RoomView:
                 self.start = line.seq
         del self.lines[:count]
         self.first_key += count
+
+    def own(self, entry: Entry) -> None:
+        """One's own entry has come: everything up to it was seen, and its line waits no more."""
+        if entry.seq > self.read_seq:
+            self.read_seq = entry.seq
+            self.unread = self.mentions = 0
+        for index, pending in enumerate(self.pending):
+            if pending.draft == entry.draft:
+                pending.state = "sent"
+                del self.pending[index]
+                return
 
     def settle(self) -> None:
         """Lets go of what was said at a place that is shown or left behind already: its entry will

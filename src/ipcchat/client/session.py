@@ -20,12 +20,12 @@ from msgspec import Struct
 
 from ipcchat import text
 from ipcchat.address import Address
-from ipcchat.client import queries
+from ipcchat.client import intake, queries
 from ipcchat.client.follower import Follower
 from ipcchat.client.lifeline import Lifeline
 from ipcchat.client.link import Credentials, Link
 from ipcchat.client.membership import Membership
-from ipcchat.client.model import Model, Pending, RoomView, now_ms
+from ipcchat.client.model import Model, Pending, RoomView
 from ipcchat.client.outbox import Outbox, new_draft
 from ipcchat.client.unsent import Unsent
 from ipcchat.entries import Entry
@@ -78,6 +78,8 @@ class Session:
         """
         self.settings = settings
         self.model = Model(shown or str(address), credentials.nick, highlight=settings.highlight)
+        self.address = address
+        self.model.plain = settings.plaintext and isinstance(address, Address) and not address.path
         self.on_change: Callable[[], None] = _nothing
         """Asked once after the events of a chunk, and after each change made here."""
         self.on_event: Callable[[Struct], None] = _ignore
@@ -93,7 +95,7 @@ class Session:
             self._follower,
             self._outbox,
             wanted=tuple(rooms) or (settings.room,),
-            ask=self._ask,
+            ask=self.ask,
             spawn=self._spawn,
             changed=self._changed,
         )
@@ -181,16 +183,7 @@ class Session:
         """Takes up what was left of last time in rooms just entered, and keeps what is open now."""
         for room in self.model.rooms.values():
             for epoch, pending in unsent.take(room.name) if room.number > 0 else ():
-                pending.room, pending.time = room.number, now_ms()
-                pending.state, pending.reason = "failed", "left from last time"
-                if epoch == self._follower.epoch:
-                    self._outbox.adopt(pending)
-                else:
-                    pending.draft = new_draft()  # in this history its id says nothing
-                room.pending.append(pending)
-                self.model.touch(pending)
-                if pending not in room.pending:  # its entry is shown: it was said
-                    self._outbox.seen(room.number, pending.draft)
+                self._membership.take_up(room, pending, known=epoch == self._follower.epoch)
         unsent.keep(self._follower.epoch, self.unsent)
 
     @property
@@ -202,6 +195,11 @@ class Session:
             for pending in room.pending
             if pending.state != "sent"
         ]
+
+    @property
+    def link(self) -> Link | None:
+        """The present connection, while one is logged in."""
+        return self._lifeline.link
 
     @property
     def keeps(self) -> bool:
@@ -234,9 +232,11 @@ class Session:
         elif isinstance(event, Changed):
             if event.what == "presence":
                 self._membership.look()
-            self.on_event(event)
+            elif event.what == "role":
+                self._membership.look_up_role()
+            self.on_event(Changed(intake.clean_name(event.what)))
         elif isinstance(event, LogLine):
-            self.on_event(event)
+            self.on_event(intake.clean_log(event))
 
     def applied(self) -> None:
         """All events of a chunk have been applied."""
@@ -282,8 +282,11 @@ class Session:
 
     # --- what the user asks for -------------------------------------------------------
 
-    async def _ask(self, request: Struct) -> Any:
-        """Asks until there is an answer. Raises Refused; ConnectionLost after a while."""
+    async def ask(self, request: Struct) -> Any:
+        """Asks until there is an answer: for what only looks, or has a draft id.
+
+        Raises Refused; ConnectionLost after a while.
+        """
         try:
             async with asyncio.timeout(self.settings.connect_timeout):
                 return await self._lifeline.request(request)
@@ -300,7 +303,7 @@ class Session:
 
     async def part(self, room: int) -> None:
         """Leaves a room."""
-        await self._ask(Part(0, new_draft(), room))
+        await self.ask(Part(0, new_draft(), room))
         link = self._lifeline.link
         if link is not None:
             link.ask(Unfollow(0, room), _ignore)
@@ -309,24 +312,24 @@ class Session:
 
     async def set_topic(self, room: int, topic: str) -> None:
         """Sets a room's topic; an empty one clears it."""
-        await self._ask(Topic(0, new_draft(), room, text.check_topic(topic)))
+        await self.ask(Topic(0, new_draft(), room, text.check_topic(topic)))
 
     async def change_nick(self, nick: str) -> None:
         """Takes another nick."""
         nick = text.check_nick(nick)
-        await self._ask(Nick(0, new_draft(), nick))
+        await self.ask(Nick(0, new_draft(), nick))
         self.model.nick = nick
         self._changed()
 
     async def list_members(self, name: str) -> tuple[str, list[Member]]:
         """A room's name and members, whether one is in it or not. Raises TextError, Refused,
         ConnectionLost."""
-        found = await queries.find_room(self._ask, text.check_room(name))
-        return found.name, await queries.every_member(self._ask, found.room)
+        found = await queries.find_room(self.ask, text.check_room(name))
+        return found.name, await queries.every_member(self.ask, found.room)
 
     async def list_rooms(self) -> list[Room]:
         """Every room at the server."""
-        return await queries.every_room(self._ask)
+        return await queries.every_room(self.ask)
 
     async def fetch_older(self, room: int, limit: int = 0) -> int:
         """Puts a page of older history before the room's lines; how many entries that were.
@@ -341,7 +344,7 @@ class Session:
         self._changed()
         try:
             limit = limit or self.settings.page
-            page: HistoryOk = await self._ask(
+            page: HistoryOk = await self.ask(
                 History(0, view.number, before=view.start + 1, limit=limit)
             )
             if place != (view.epoch, view.start):
@@ -361,11 +364,11 @@ class Session:
         self, room: int, *, after: int | None = None, before: int | None = None, limit: int = 100
     ) -> HistoryOk:
         """One page of a room's past, straight from the server."""
-        return await queries.history(self._ask, room, after=after, before=before, limit=limit)
+        return await queries.history(self.ask, room, after=after, before=before, limit=limit)
 
     async def all_entries(self, room: int) -> AsyncIterator[Entry]:
         """The whole room from the server, up to the head of this moment, in order."""
-        async for entry in queries.every_entry(self._ask, room):
+        async for entry in queries.every_entry(self.ask, room):
             yield entry
 
     async def request(self, request: Struct) -> Any:

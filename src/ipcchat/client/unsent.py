@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from ipcchat import names
 from ipcchat.client.profile import Profile
 from ipcchat.client.room import Pending
 from ipcchat.errors import FileError
-from ipcchat.text import fold
 
 __all__ = ["Unsent"]
 
@@ -43,7 +43,7 @@ class Unsent:
         """What was left unsaid in a room: the epoch that each was tried in, and the line."""
         if not self._left:
             return []
-        mine = [item for item in self._left if fold(item["room"]) == fold(room)]
+        mine = [item for item in self._left if names.key(item["room"]) == names.key(room)]
         self._left = [item for item in self._left if item not in mine]
         return [
             (item["epoch"], Pending(item["draft"], 0, item["text"], item["style"], 0))

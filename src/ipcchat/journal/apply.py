@@ -6,33 +6,24 @@ stores what it decides. The order of decisions:
 
 1. an earlier outcome of the same (account, draft id);
 2. a refusal found before (`Draft.refusal`);
-3. existence and uniqueness of rooms and nicks;
-4. no change;
-5. numbers, from counters that are consumed on acceptance alone.
+3. who asks: nobody who is banned; of what operators ask, operators alone;
+4. existence and uniqueness of rooms and nicks, invites;
+5. no change;
+6. numbers, from counters that are consumed on acceptance alone.
 """
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
-
 from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
-from ipcchat.journal.drafts import Draft, Outcome
-from ipcchat.journal.state import Account, Overlay, Room, Stored
+from ipcchat.journal import rights
+from ipcchat.journal.drafts import OPERATORS, Decision, Draft, Outcome
+from ipcchat.journal.state import Overlay, Room, Stored
 
 __all__ = ["Attempt", "Decision", "Lookup", "StoreFailure", "apply", "decide", "isolate"]
 
 
 class StoreFailure(Exception):
     """Storing failed, whatever the drafts were; its cause says why."""
-
-
-class Decision(Struct, gc=False):
-    """What apply made of a draft."""
-
-    outcome: Outcome
-    entry: Entry | None = None
-    stored: bool = True
-    """Whether the outcome is a new one, to be kept for ever."""
 
 
 Lookup = Callable[[tuple[int, str]], Stored | None]
@@ -93,7 +84,19 @@ def apply(state: Overlay, draft: Draft, earlier: Stored | None) -> Decision:
         return Decision(Outcome(code="withdrawn", time=draft.time))
     if draft.refusal:
         return _refuse(draft, draft.refusal)
+    if draft.account != SERVER and (code := _unable(state, draft)):
+        return _refuse(draft, code)
     return _DEEDS[draft.kind](state, draft)
+
+
+def _unable(state: Overlay, draft: Draft) -> str:
+    """Why the account may not ask this; empty: it may."""
+    if (draft.kind in OPERATORS or draft.kind == "account") and state.account(
+        draft.account
+    ).role != "operator":
+        return "forbidden"
+    until = state.bans.get(draft.account)
+    return "banned" if until is not None and (until == 0 or draft.time < until) else ""
 
 
 def _again(draft: Draft, outcome: Outcome, content: bytes) -> Decision:
@@ -140,8 +143,10 @@ def _join(state: Overlay, draft: Draft) -> Decision:
     if number is None:
         if not draft.key:
             return _refuse(draft, "no_room")
+        if draft.skeleton and state.room_skeletons.get(draft.skeleton) is not None:
+            return _refuse(draft, "look_alike")
         number = state.next_room()
-        state.add_room(Room(number, draft.name, draft.key))
+        state.add_room(Room(number, draft.name, draft.key, skeleton=draft.skeleton))
         if draft.account != SERVER:
             state.set_member(number, draft.account, True)
         entry = _enter(state, draft, number, draft.account, "create", draft.name)
@@ -164,26 +169,15 @@ def _move(state: Overlay, draft: Draft, number: int, member: bool) -> Decision:
     return Decision(outcome, _enter(state, draft, SYSTEM_ROOM, draft.account, kind, "", number))
 
 
-def _account(state: Overlay, draft: Draft) -> Decision:
-    if state.by_credential(draft.credential) is not None:
-        return Decision(Outcome(time=draft.time))
-    if state.nick_owner(draft.key) is not None:
-        return _refuse(draft, "nick_taken")
-    number = state.next_account()
-    state.add_account(Account(number, draft.name, draft.key), draft.credential)
-    entry = _enter(state, draft, SYSTEM_ROOM, number, "account", draft.name)
-    return Decision(Outcome(SYSTEM_ROOM, entry.seq, draft.time), entry)
-
-
-def _nick(state: Overlay, draft: Draft) -> Decision:
-    owner = state.nick_owner(draft.key)
-    if owner is not None and owner != draft.account:
-        return _refuse(draft, "nick_taken")
-    if state.account(draft.account).nick == draft.name:
-        return Decision(Outcome(time=draft.time))
-    entry = _enter(state, draft, SYSTEM_ROOM, draft.account, "rename", draft.name)
-    state.set_nick(draft.account, draft.name, draft.key)
-    return Decision(Outcome(time=draft.time), entry)
+def _kick(state: Overlay, draft: Draft) -> Decision:
+    room = None if draft.room == SYSTEM_ROOM else state.room(draft.room)
+    if room is None:
+        return _refuse(draft, "no_room")
+    if state.accounts.get(draft.target) is None:
+        return _refuse(draft, "no_account")
+    state.set_member(draft.room, draft.target, False)
+    entry = _enter(state, draft, draft.room, draft.account, "kick", draft.text, draft.target)
+    return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
 
 
 def _read(state: Overlay, draft: Draft) -> Decision:
@@ -191,16 +185,16 @@ def _read(state: Overlay, draft: Draft) -> Decision:
     if room is None:
         return Decision(Outcome(code="no_room"), stored=False)
     marker = min(draft.seq, state.head(draft.room))
-    if marker > state.marker(draft.account, draft.room):
-        state.set_marker(draft.account, draft.room, marker)
+    if marker > (state.markers.get((draft.account, draft.room)) or 0):
+        state.markers[draft.account, draft.room] = marker
     return Decision(Outcome(draft.room, 0, draft.time), stored=False)
 
 
 _DEEDS: dict[str, Callable[[Overlay, Draft], Decision]] = {
-    "account": _account,
+    **rights.DEEDS,
     "join": _join,
+    "kick": _kick,
     "message": _message,
-    "nick": _nick,
     "part": _part,
     "topic": _topic,
 }

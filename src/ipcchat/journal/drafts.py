@@ -1,17 +1,25 @@
-"""Drafts and outcomes: what is asked of the journal, and what it answers for ever.
+"""Drafts, outcomes and decisions: what is asked of the journal, and what it answers for ever.
 
 A draft holds everything that depends on a library, a clock, chance or a locale, computed before
 it: cleaned text, shown and canonical names, time, content hash. Raw secrets never enter it.
-Both are structs because there is one of each for every message.
+They are structs because there is one of each for every message.
 """
 
 from hashlib import blake2b
 
 from msgspec import Struct
 
-__all__ = ["KINDS", "Draft", "Outcome", "content"]
+from ipcchat.entries import Entry
 
-KINDS = ("account", "join", "message", "nick", "part", "read", "topic", "withdraw")
+__all__ = ["KINDS", "OPERATORS", "Decision", "Draft", "Outcome", "content"]
+
+OPERATORS = frozenset(
+    ("admit", "ban", "credential", "invite", "kick", "release", "revoke", "role", "unban")
+)
+"""Kinds that only an account with the operator's role, or the server, may ask; and so `account`."""
+KINDS = tuple(
+    sorted((*OPERATORS, "account", "join", "message", "nick", "part", "read", "topic", "withdraw"))
+)
 """Every kind of draft. `read` makes no entry and no outcome: the latest value wins."""
 
 
@@ -40,14 +48,32 @@ class Draft(Struct, gc=False):
     key: str = ""
     """The canonical form of `name`: equal keys are the same name."""
     credential: str = ""
-    """Of `account`: the hashed proof by which the account is found again."""
+    """Of `account`, `credential`: the proof by which the account is found again, hashed where it is
+    a secret. Of `invite`, `revoke`: the hash of the token. Of `admit`: whose login is let in."""
     seq: int = 0
-    """Of `read`: the marker."""
+    """Of `read`: the marker. Of `invite`: how many accounts it makes."""
     refusal: str = ""
     """A code found by a check made before apply (`bad_text`, `bad_name`): the outcome, unless
     there is an earlier one."""
     content: bytes = b""
     """8 bytes: a hash of what was asked, as it was asked; the same for every try."""
+
+    skeleton: str = ""
+    """Of a `name`: equal for names that look alike; empty: not looked at."""
+    target: int = 0
+    """The account it is about."""
+    until: int = 0
+    """When it ends, in ms since 1970 UTC; 0, of a ban: never."""
+    role: str = ""
+    """`member` or `operator`."""
+    older: str = ""
+    """Of `account`: a credential whose account, where there is one, is found by the new one now."""
+    invite: str = ""
+    """Of `account`: the hash of the token that was shown."""
+    open: bool = False
+    """Of `account`: whether it needs no invite."""
+    scope: str = ""
+    """Of `account`, `credential`: numbers of the only rooms it opens, with commas."""
 
     def __post_init__(self) -> None:
         if not self.content:
@@ -66,3 +92,12 @@ class Outcome(Struct, gc=False, frozen=True):
     seq: int = 0
     time: int = 0
     code: str = ""
+
+
+class Decision(Struct, gc=False):
+    """What apply made of a draft."""
+
+    outcome: Outcome
+    entry: Entry | None = None
+    stored: bool = True
+    """Whether the outcome is a new one, to be kept for ever."""

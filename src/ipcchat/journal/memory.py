@@ -5,8 +5,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ipcchat.entries import Entry
-from ipcchat.journal.apply import Decision, decide, isolate
-from ipcchat.journal.drafts import Draft, Outcome
+from ipcchat.journal.apply import decide, isolate
+from ipcchat.journal.drafts import Decision, Draft, Outcome
 from ipcchat.journal.feed import Feed
 from ipcchat.journal.state import Overlay, State, Stored
 from ipcchat.journal.waiting import Waiting, answer

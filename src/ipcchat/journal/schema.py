@@ -12,9 +12,11 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from ipcchat import names
 from ipcchat.errors import JournalError
 
 __all__ = [
+    "CHECKPOINT",
     "NAME",
     "SEQ_BITS",
     "VERSION",
@@ -73,9 +75,58 @@ def _version_1(db: sqlite3.Connection) -> None:
     db.executemany("INSERT INTO meta VALUES (?, ?)", [*meta.items(), ("clean", 1)])
 
 
+def _version_2(db: sqlite3.Connection) -> None:
+    """Roles, look-alikes, invites, bans; names compare by another key."""
+    for table in ("rooms", "accounts"):
+        if table == "accounts":
+            db.execute("ALTER TABLE accounts ADD COLUMN role TEXT NOT NULL DEFAULT 'member'")
+        db.execute(f"ALTER TABLE {table} ADD COLUMN skeleton TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        "UPDATE accounts SET role = 'operator' WHERE number IN"
+        " (SELECT account FROM credentials WHERE credential = 'console')"
+    )
+    db.execute(
+        "CREATE TABLE scopes (credential TEXT PRIMARY KEY, rooms TEXT NOT NULL) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE invites (hash TEXT PRIMARY KEY, by INTEGER NOT NULL, uses INTEGER NOT NULL,"
+        " expires INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE admitted (credential TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    db.execute("CREATE TABLE bans (account INTEGER PRIMARY KEY, until INTEGER NOT NULL)")
+    db.execute(
+        "CREATE TABLE reserved (key TEXT PRIMARY KEY, account INTEGER NOT NULL,"
+        " until INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    _name_again(db, "rooms", "name")
+    _name_again(db, "accounts", "nick")
+
+
+def _name_again(db: sqlite3.Connection, table: str, column: str) -> None:
+    """Gives names their present keys and skeletons. Where two become one, the older has it and the
+    other keeps its key: both stay valid."""
+    named = db.execute(
+        f"SELECT number, {column}, key FROM {table} WHERE {column} != '' ORDER BY number"
+    ).fetchall()
+    keys = {key: number for number, _, key in named}
+    for number, name, key in named:
+        wanted = names.key(name)
+        if keys.get(wanted, number) == number:
+            del keys[key]
+            keys[wanted] = number
+        else:
+            wanted = key
+        db.execute(
+            f"UPDATE {table} SET key = ?, skeleton = ? WHERE number = ?",
+            (wanted, names.skeleton(name), number),
+        )
+
+
 _APPLICATION = 0x49504343
 """Marks a SQLite file as a journal ("IPCC")."""
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_version_1]
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_version_1, _version_2]
 """Step n makes version n + 1 of version n."""
 VERSION = len(MIGRATIONS)
 
@@ -116,8 +167,8 @@ def migrate(db: sqlite3.Connection) -> None:
             raise
 
 
-_CHECKPOINT = 2000
-"""Pages in the WAL at which SQLite moves them to the file."""
+CHECKPOINT = 16_000
+"""Pages in the WAL at which a commit moves them to the file itself; see `checkpoint`."""
 _WAL_KEPT = 64 << 20
 """Bytes of a WAL file that are kept for reuse after a checkpoint."""
 _CACHE = 64 << 10
@@ -138,7 +189,7 @@ def connect(path: Path) -> sqlite3.Connection:
         version(db)  # before anything is changed
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
         db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
         db.execute(f"PRAGMA cache_size = -{_CACHE}")
         migrate(db)

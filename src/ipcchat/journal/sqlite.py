@@ -24,8 +24,9 @@ from pathlib import Path
 from ipcchat.entries import Entry
 from ipcchat.errors import JournalDamaged, JournalError
 from ipcchat.journal import tables
-from ipcchat.journal.apply import Decision, StoreFailure, decide, isolate
-from ipcchat.journal.drafts import Draft, Outcome
+from ipcchat.journal.apply import StoreFailure, decide, isolate
+from ipcchat.journal.checkpoint import Checkpoint
+from ipcchat.journal.drafts import Decision, Draft, Outcome
 from ipcchat.journal.faults import (
     damaged,
     is_damage,
@@ -100,6 +101,7 @@ class SqliteJournal:
         self._closed = False
         self._helper = ThreadPoolExecutor(1, "journal-commit")
         self.reader = Reader(self.path)
+        self._checkpoint = Checkpoint(self.path)
         self._sound = not unclean
         """Whether the next start needs no check."""
         self._check = self._loop.create_task(self._quick_check()) if unclean else None
@@ -200,6 +202,7 @@ class SqliteJournal:
             return
         self._trouble = ""
         batch.overlay.merge()
+        self._checkpoint.note(len(batch.decisions))
         self._feed.put([item.entry for item in batch.decisions if item.entry is not None])
         self._start()  # the next commit begins before the last one's outcomes are told
         answer(batch.jobs, batch.decisions)
@@ -342,6 +345,7 @@ class SqliteJournal:
         if self._check is not None:
             self._check.cancel()
             await asyncio.wait([self._check])
+        await self._checkpoint.close()
         self.reader.close()  # first: the last connection to close must be one that may write
         await self._loop.run_in_executor(self._helper, self._finish)
         self._helper.shutdown()

@@ -1,18 +1,23 @@
-"""What the entries add up to: rooms, accounts, names, membership, read markers, counters.
+"""What the entries add up to: rooms, accounts, names, rights, membership, read markers, counters.
 
 Plain dictionaries. The committed `State` is changed by `Overlay.merge` alone, in one step without
 await, once the batch is durable; while a batch is being written everybody reads the state before.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from ipcchat.entries import SYSTEM_ROOM
 from ipcchat.journal.drafts import Outcome
 
-__all__ = ["Account", "Overlay", "Room", "State", "Stored"]
+__all__ = ["Account", "Invite", "Overlay", "Reserved", "Room", "State", "Stored"]
 
 Stored = tuple[Outcome, bytes]
 """An outcome that is kept, and the content hash of its draft."""
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(slots=True)
@@ -27,15 +32,38 @@ class Room:
     topic: str = ""
     first: int = 1
     """seq of the oldest entry that is kept."""
+    skeleton: str = ""
+    """Equal for names that look alike."""
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Who says things."""
 
     number: int
     nick: str
     key: str
+    role: str = "member"
+    """`member` or `operator`."""
+    skeleton: str = ""
+
+
+class Invite(Struct, frozen=True):
+    """What lets strangers in. Its name is the hash of a token that the journal never sees."""
+
+    by: int
+    """The account that made it."""
+    uses: int
+    """How many more accounts it makes."""
+    expires: int
+    """Milliseconds since 1970 UTC."""
+
+
+class Reserved(Struct, frozen=True):
+    """A nick that somebody had."""
+
+    account: int
+    until: int
+    """Milliseconds since 1970 UTC."""
 
 
 @dataclass(slots=True)
@@ -44,9 +72,21 @@ class State:
 
     rooms: dict[int, Room] = field(default_factory=dict)
     room_keys: dict[str, int] = field(default_factory=dict)
+    room_skeletons: dict[str, int] = field(default_factory=dict)
     accounts: dict[int, Account] = field(default_factory=dict)
     nick_keys: dict[str, int] = field(default_factory=dict)
+    nick_skeletons: dict[str, int] = field(default_factory=dict)
+    reserved: dict[str, Reserved] = field(default_factory=dict)
+    """Key of a nick → who had it."""
     credentials: dict[str, int] = field(default_factory=dict)
+    scopes: dict[str, str] = field(default_factory=dict)
+    """Credential → numbers of the only rooms it opens, with commas; others have no row."""
+    invites: dict[str, Invite] = field(default_factory=dict)
+    """Hash of the token → invite."""
+    admitted: dict[str, int] = field(default_factory=dict)
+    """Credential that may make an account → until when, in ms since 1970 UTC."""
+    bans: dict[int, int] = field(default_factory=dict)
+    """Account → until when, in ms since 1970 UTC; 0: for ever."""
     members: dict[int, set[int]] = field(default_factory=dict)
     """Room → accounts."""
     joined: dict[int, set[int]] = field(default_factory=dict)
@@ -60,6 +100,50 @@ class State:
     applied: int = 0
     """How many drafts were ever decided: the position of the last one."""
 
+    def banned(self, account: int, now: int) -> bool:
+        """Whether the account may not be here at that time, in ms since 1970 UTC."""
+        until = self.bans.get(account)
+        return until is not None and (until == 0 or now < until)
+
+
+class Layer(Generic[K, V]):
+    """A dictionary's changes, laid over it."""
+
+    __slots__ = ("_base", "changes")
+
+    def __init__(self, base: dict[K, V], changes: dict[K, V | None] | None = None) -> None:
+        self._base = base
+        self.changes: dict[K, V | None] = changes or {}
+        """None: removed."""
+
+    def get(self, key: K) -> V | None:
+        """The value, or None where there is none."""
+        return self.changes[key] if key in self.changes else self._base.get(key)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.changes[key] = value
+
+    def remove(self, key: K) -> None:
+        """Removes it, where it is there."""
+        self.changes[key] = None
+
+    def items(self) -> list[tuple[K, V]]:
+        """All that is there."""
+        kept = [item for item in self._base.items() if item[0] not in self.changes]
+        return kept + [(key, value) for key, value in self.changes.items() if value is not None]
+
+    def copy(self) -> "Layer[K, V]":
+        """The same changes over the same dictionary."""
+        return Layer(self._base, dict(self.changes))
+
+    def merge(self) -> None:
+        """Changes the dictionary."""
+        for key, value in self.changes.items():
+            if value is None:
+                self._base.pop(key, None)
+            else:
+                self._base[key] = value
+
 
 class Overlay:
     """What a batch changes, laid over the committed state until it is durable.
@@ -71,15 +155,23 @@ class Overlay:
     __slots__ = (
         "_base",
         "accounts",
+        "admitted",
         "applied",
+        "bans",
         "credentials",
         "heads",
+        "invites",
+        "last_account",
         "markers",
         "members",
         "nick_keys",
+        "nick_skeletons",
         "outcomes",
+        "reserved",
         "room_keys",
+        "room_skeletons",
         "rooms",
+        "scopes",
     )
 
     def __init__(self, base: State) -> None:
@@ -89,14 +181,21 @@ class Overlay:
         self.rooms: dict[int, Room] = {}
         """Made or changed rooms; their heads are in `heads`."""
         self.room_keys: dict[str, int] = {}
+        self.room_skeletons = Layer(base.room_skeletons)
         self.heads: dict[int, int] = {}
-        self.accounts: dict[int, Account] = {}
-        self.nick_keys: dict[str, int | None] = {}
-        """None: given up."""
-        self.credentials: dict[str, int] = {}
+        self.last_account = base.last_account
+        self.accounts = Layer(base.accounts)
+        self.nick_keys = Layer(base.nick_keys)
+        self.nick_skeletons = Layer(base.nick_skeletons)
+        self.reserved = Layer(base.reserved)
+        self.credentials = Layer(base.credentials)
+        self.scopes = Layer(base.scopes)
+        self.invites = Layer(base.invites)
+        self.admitted = Layer(base.admitted)
+        self.bans = Layer(base.bans)
         self.members: dict[tuple[int, int], bool] = {}
         """(room, account) → membership."""
-        self.markers: dict[tuple[int, int], int] = {}
+        self.markers = Layer(base.markers)
         self.outcomes: dict[tuple[int, str], Stored] = {}
         """(account, draft id) → what was decided in this batch."""
 
@@ -118,6 +217,8 @@ class Overlay:
     def add_room(self, room: Room) -> None:
         self.rooms[room.number] = room
         self.room_keys[room.key] = room.number
+        if room.skeleton:
+            self.room_skeletons[room.skeleton] = room.number
 
     def set_topic(self, number: int, topic: str) -> None:
         room = self.room(number)
@@ -141,34 +242,31 @@ class Overlay:
     # --- accounts ---------------------------------------------------------------------
 
     def account(self, number: int) -> Account:
-        return self.accounts.get(number) or self._base.accounts[number]
+        """An account that is there. Raises KeyError."""
+        found = self.accounts.get(number)
+        if found is None:
+            raise KeyError(number)
+        return found
 
-    @property
-    def last_account(self) -> int:
-        return self._base.last_account + len(self.credentials)
-
-    def next_account(self) -> int:
-        return self.last_account + 1
-
-    def add_account(self, account: Account, credential: str) -> None:
+    def set_account(self, account: Account) -> None:
+        """Makes an account, or changes its nick and role."""
+        before = self.accounts.get(account.number)
+        if before is None:
+            self.last_account = account.number
+        elif before.key != account.key:
+            self.nick_keys.remove(before.key)
+        if (
+            before is not None
+            and before.skeleton != account.skeleton
+            and self.nick_skeletons.get(before.skeleton) == account.number
+        ):
+            self.nick_skeletons.remove(before.skeleton)
         self.accounts[account.number] = account
         self.nick_keys[account.key] = account.number
-        self.credentials[credential] = account.number
+        if account.skeleton:
+            self.nick_skeletons[account.skeleton] = account.number
 
-    def by_credential(self, credential: str) -> int | None:
-        return self.credentials.get(credential) or self._base.credentials.get(credential)
-
-    def nick_owner(self, key: str) -> int | None:
-        if key in self.nick_keys:
-            return self.nick_keys[key]
-        return self._base.nick_keys.get(key)
-
-    def set_nick(self, number: int, nick: str, key: str) -> None:
-        self.nick_keys[self.account(number).key] = None
-        self.nick_keys[key] = number
-        self.accounts[number] = Account(number, nick, key)
-
-    # --- membership and markers -------------------------------------------------------
+    # --- membership -------------------------------------------------------------------
 
     def is_member(self, room: int, account: int) -> bool:
         known = self.members.get((room, account))
@@ -177,19 +275,12 @@ class Overlay:
     def set_member(self, room: int, account: int, member: bool) -> None:
         self.members[room, account] = member
 
-    def marker(self, account: int, room: int) -> int:
-        known = self.markers.get((account, room))
-        return self._base.markers.get((account, room), 0) if known is None else known
-
-    def set_marker(self, account: int, room: int, seq: int) -> None:
-        self.markers[account, room] = seq
-
     def copy(self) -> "Overlay":
         """The same changes, to go back to where a draft fails."""
         other = Overlay(self._base)
         for name in self.__slots__:
             value = getattr(self, name)
-            setattr(other, name, dict(value) if isinstance(value, dict) else value)
+            setattr(other, name, value.copy() if isinstance(value, dict | Layer) else value)
         return other
 
     # --- the end of a batch -----------------------------------------------------------
@@ -197,26 +288,23 @@ class Overlay:
     def merge(self) -> None:
         """Makes the batch's changes the committed state."""
         base = self._base
+        base.last_room, base.last_account = self.last_room, self.last_account
+        base.applied = self.applied
         for number, room in self.rooms.items():
             known = base.rooms.get(number)
             if known is None:
                 base.rooms[number] = room
             else:
                 known.topic = room.topic
-        base.last_room, base.last_account = self.last_room, self.last_account
-        base.applied = self.applied
         base.room_keys |= self.room_keys
         for number, head in self.heads.items():
             if number == SYSTEM_ROOM and number not in base.rooms:
                 base.rooms[number] = Room(SYSTEM_ROOM, "", "")
             base.rooms[number].head = head
-        base.accounts |= self.accounts
-        base.credentials |= self.credentials
-        for key, owner in self.nick_keys.items():
-            if owner is None:
-                base.nick_keys.pop(key, None)
-            else:
-                base.nick_keys[key] = owner
+        for name in self.__slots__:
+            layer = getattr(self, name)
+            if isinstance(layer, Layer) and layer.changes:
+                layer.merge()
         for (number, account), member in self.members.items():
             if member:
                 base.members.setdefault(number, set()).add(account)
@@ -224,4 +312,3 @@ class Overlay:
             else:
                 base.members.get(number, set()).discard(account)
                 base.joined.get(account, set()).discard(number)
-        base.markers |= self.markers

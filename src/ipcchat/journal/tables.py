@@ -1,21 +1,34 @@
 """State and decisions ↔ rows of the SQLite journal."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
+from typing import Any
+
+from msgspec import Struct, json
+from msgspec.structs import astuple
 
 from ipcchat.entries import SYSTEM_ROOM, Entry
-from ipcchat.journal.apply import Decision
-from ipcchat.journal.drafts import Draft, Outcome
+from ipcchat.journal.drafts import Decision, Draft, Outcome
 from ipcchat.journal.schema import pack
-from ipcchat.journal.state import Account, Overlay, Room, State, Stored
+from ipcchat.journal.state import (
+    Account,
+    Invite,
+    Layer,
+    Overlay,
+    Reserved,
+    Room,
+    State,
+    Stored,
+)
 
 __all__ = [
     "changes",
     "copy",
     "each_entry",
     "earlier",
+    "fact_of",
     "load",
     "meta",
     "rows",
@@ -38,16 +51,23 @@ def set_meta(db: sqlite3.Connection, name: str, value: str | int) -> None:
 def load(db: sqlite3.Connection) -> State:
     """The committed state."""
     state = State()
-    for number, name, key, head, topic, first in db.execute(
-        "SELECT number, name, key, head, topic, first FROM rooms"
-    ):
-        state.rooms[number] = Room(number, name, key, head, topic, first)
-        if number != SYSTEM_ROOM:
-            state.room_keys[key] = number
-    for number, nick, key in db.execute("SELECT number, nick, key FROM accounts"):
-        state.accounts[number] = Account(number, nick, key)
-        state.nick_keys[key] = number
-    state.credentials.update(db.execute("SELECT credential, account FROM credentials"))
+    for row in db.execute("SELECT number, name, key, head, topic, first, skeleton FROM rooms"):
+        room = Room(*row)
+        state.rooms[room.number] = room
+        if room.number != SYSTEM_ROOM:
+            state.room_keys[room.key] = room.number
+        if room.skeleton:
+            state.room_skeletons[room.skeleton] = room.number
+    for row in db.execute("SELECT number, nick, key, role, skeleton FROM accounts"):
+        account = Account(*row)
+        state.accounts[account.number] = account
+        state.nick_keys[account.key] = account.number
+        if account.skeleton:
+            state.nick_skeletons[account.skeleton] = account.number
+    for name, rows in _LAYERS.items():
+        held = getattr(state, name)
+        for key, *values in db.execute(f"SELECT * FROM {rows.table}"):
+            held[key] = rows.value(*values)
     for room, account in db.execute("SELECT room, account FROM members"):
         state.members.setdefault(room, set()).add(account)
         state.joined.setdefault(account, set()).add(room)
@@ -90,6 +110,53 @@ def _earlier(count: int) -> str:
     )
 
 
+_FACTS = ("key", "credential", "skeleton", "seq", "until", "older", "invite", "scope", "role")
+
+
+def fact_of(draft: Draft) -> str:
+    """What an entry does not show of its draft, for a rebuild: a JSON object, or nothing."""
+    found = {name: value for name in _FACTS if (value := getattr(draft, name))}
+    return json.encode(found).decode() if found else ""
+
+
+class _Rows(Struct, frozen=True):
+    """How a dictionary of the state lies in a table whose first column is its key."""
+
+    table: str
+    key: str
+    count: int
+    """Columns besides the key."""
+    value: Callable[..., Any]
+    """From those columns."""
+    columns: Callable[[Any], tuple[Any, ...]] = astuple
+
+    @property
+    def insert(self) -> str:
+        return f"INSERT OR REPLACE INTO {self.table} VALUES (?{', ?' * self.count})"
+
+    @property
+    def delete(self) -> str:
+        return f"DELETE FROM {self.table} WHERE {self.key} = ?"
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _one(value: Any) -> tuple[Any]:
+    return (value,)
+
+
+_LAYERS = {
+    "credentials": _Rows("credentials", "credential", 1, _itself, _one),
+    "scopes": _Rows("scopes", "credential", 1, _itself, _one),
+    "invites": _Rows("invites", "hash", 3, Invite),
+    "admitted": _Rows("admitted", "credential", 1, _itself, _one),
+    "bans": _Rows("bans", "account", 1, _itself, _one),
+    "reserved": _Rows("reserved", "key", 2, Reserved),
+}
+"""The state's name for it → its table."""
+
 EntryRow = tuple[int, int, int, str, str, bytes, str, str, int, str]
 OutcomeRow = tuple[int, bytes, int, int, int, str, bytes]
 
@@ -108,7 +175,7 @@ def rows(
         outcomes.append((draft.account, id, it.room, it.seq, it.time, it.code, draft.content))
         entry = decision.entry
         if entry is not None:
-            fact = f"{draft.key}\n{draft.credential}" if draft.key else ""
+            fact = "" if entry.kind == "message" else fact_of(draft)
             entries.append(
                 (
                     pack(entry.room, entry.seq),
@@ -142,25 +209,27 @@ def write(
 def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
     """Stores what a batch changed in rooms, accounts, membership, markers and counters."""
     db.executemany(
-        "INSERT INTO rooms VALUES (?, ?, ?, 0, ?, 1)"
+        "INSERT INTO rooms VALUES (?, ?, ?, 0, ?, 1, ?)"
         " ON CONFLICT (number) DO UPDATE SET topic = excluded.topic",
-        [(room.number, room.name, room.key, room.topic) for room in overlay.rooms.values()],
+        [(it.number, it.name, it.key, it.topic, it.skeleton) for it in overlay.rooms.values()],
     )
     if SYSTEM_ROOM in overlay.heads:
-        db.execute("INSERT OR IGNORE INTO rooms VALUES (?, '', '', 0, '', 1)", (SYSTEM_ROOM,))
+        db.execute("INSERT OR IGNORE INTO rooms VALUES (?, '', '', 0, '', 1, '')", (SYSTEM_ROOM,))
     db.executemany(
         "UPDATE rooms SET head = ? WHERE number = ?",
         [(head, number) for number, head in overlay.heads.items()],
     )
-    if overlay.accounts:
-        db.executemany(
-            "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)",
-            [(item.number, item.nick, item.key) for item in overlay.accounts.values()],
-        )
-    if overlay.credentials:
-        db.executemany(
-            "INSERT OR REPLACE INTO credentials VALUES (?, ?)", overlay.credentials.items()
-        )
+    db.executemany(
+        "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?)",
+        [astuple(item) for item in overlay.accounts.changes.values() if item is not None],
+    )
+    for name, rows in _LAYERS.items():
+        layer: Layer[Any, Any] = getattr(overlay, name)
+        for key, value in layer.changes.items():
+            if value is None:
+                db.execute(rows.delete, (key,))
+            else:
+                db.execute(rows.insert, (key, *rows.columns(value)))
     for (room, account), member in overlay.members.items():
         sql = (
             "INSERT OR IGNORE INTO members VALUES (?, ?)"
@@ -168,14 +237,13 @@ def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
             else "DELETE FROM members WHERE room = ? AND account = ?"
         )
         db.execute(sql, (room, account))
-    if overlay.markers:
-        db.executemany(
-            "INSERT OR REPLACE INTO markers VALUES (?, ?, ?)",
-            [(account, room, seq) for (account, room), seq in overlay.markers.items()],
-        )
+    db.executemany(
+        "INSERT OR REPLACE INTO markers VALUES (?, ?, ?)",
+        [(account, room, seq) for (account, room), seq in overlay.markers.changes.items()],
+    )
     if overlay.room_keys:
         set_meta(db, "last_room", overlay.last_room)
-    if overlay.credentials:
+    if overlay.accounts.changes:
         set_meta(db, "last_account", overlay.last_account)
     set_meta(db, "applied", overlay.applied)
 

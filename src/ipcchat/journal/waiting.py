@@ -7,8 +7,7 @@ from copy import copy
 from itertools import islice
 
 from ipcchat.errors import JournalError, JournalUnavailable
-from ipcchat.journal.apply import Decision
-from ipcchat.journal.drafts import Draft, Outcome
+from ipcchat.journal.drafts import Decision, Draft, Outcome
 
 __all__ = ["Job", "Waiting", "answer"]
 

@@ -5,18 +5,19 @@ or name that can't be used makes a draft that carries its refusal, so that an ea
 the same draft id comes first even here.
 """
 
-from ipcchat import text
+from ipcchat import names, text
 from ipcchat.errors import TextError
 from ipcchat.journal.drafts import Draft, content
+from ipcchat.server.hub import Hub
 from ipcchat.server.session import Session
 from ipcchat.wire.messages import Join, Nick, Part, Read, Say, Topic, Withdraw
 
-__all__ = ["join", "nick", "part", "read", "say", "topic", "withdraw"]
+__all__ = ["join", "nick", "part", "read", "room_key", "say", "topic", "withdraw"]
 
 STYLES = ("", "me")
 
 
-def say(session: Session, request: Say, now: int) -> Draft:
+def say(hub: Hub, session: Session, request: Say, now: int) -> Draft:
     """A message."""
     room, style = request.room, request.style
     refusal = cleaned = ""
@@ -39,15 +40,23 @@ def say(session: Session, request: Say, now: int) -> Draft:
     )
 
 
-def join(session: Session, request: Join, now: int) -> Draft:
+def join(hub: Hub, session: Session, request: Join, now: int) -> Draft:
     """Membership of a room, which is made when its name is new."""
     asked = f"join\0{request.room}\0{request.name}"
-    refusal = name = ""
+    refusal = name = key = ""
+    known = hub.journal.state
     try:
         if not request.room:
             name = text.check_room(request.name)
+            key = room_key(hub, name)
+            if key not in known.room_keys:
+                names.check_scripts(name)
     except TextError as error:
         refusal = error.code
+    joined = known.joined.get(session.account, set())
+    number = request.room or known.room_keys.get(key, 0)
+    if number not in joined and len(joined) >= hub.settings.room_limit:
+        refusal = refusal or "forbidden"
     return Draft(
         account=session.account,
         id=request.draft,
@@ -55,20 +64,27 @@ def join(session: Session, request: Join, now: int) -> Draft:
         time=now,
         room=request.room,
         name=name,
-        key=text.fold(name),
+        key=key,
+        skeleton=names.skeleton(name),
         refusal=refusal,
         content=content(asked),
     )
 
 
-def part(session: Session, request: Part, now: int) -> Draft:
+def room_key(hub: Hub, name: str) -> str:
+    """The key of a room's name: that of a room of older data, where one has it, or the present."""
+    older = text.fold(name)
+    return older if older in hub.journal.state.room_keys else names.key(name)
+
+
+def part(hub: Hub, session: Session, request: Part, now: int) -> Draft:
     """The end of a membership."""
     return Draft(
         account=session.account, id=request.draft, kind="part", time=now, room=request.room
     )
 
 
-def topic(session: Session, request: Topic, now: int) -> Draft:
+def topic(hub: Hub, session: Session, request: Topic, now: int) -> Draft:
     """A room's topic."""
     asked = f"topic\0{request.room}\0{request.text}"
     refusal = cleaned = ""
@@ -88,12 +104,12 @@ def topic(session: Session, request: Topic, now: int) -> Draft:
     )
 
 
-def nick(session: Session, request: Nick, now: int) -> Draft:
+def nick(hub: Hub, session: Session, request: Nick, now: int) -> Draft:
     """Another nick for the account."""
     asked = f"nick\0{request.nick}"
     refusal = name = ""
     try:
-        name = text.check_nick(request.nick)
+        name = names.check_nick(request.nick)
     except TextError as error:
         refusal = error.code
     return Draft(
@@ -102,13 +118,14 @@ def nick(session: Session, request: Nick, now: int) -> Draft:
         kind="nick",
         time=now,
         name=name,
-        key=text.fold(name),
+        key=names.key(name),
+        skeleton=names.skeleton(name),
         refusal=refusal,
         content=content(asked),
     )
 
 
-def read(session: Session, request: Read, now: int) -> Draft:
+def read(hub: Hub, session: Session, request: Read, now: int) -> Draft:
     """The account's read marker; the latest value wins, so it needs no draft id."""
     return Draft(
         account=session.account,
@@ -120,6 +137,6 @@ def read(session: Session, request: Read, now: int) -> Draft:
     )
 
 
-def withdraw(session: Session, request: Withdraw, now: int) -> Draft:
+def withdraw(hub: Hub, session: Session, request: Withdraw, now: int) -> Draft:
     """Takes a draft back, unless it has an outcome."""
     return Draft(account=session.account, id=request.draft, kind="withdraw", time=now)

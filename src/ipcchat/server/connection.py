@@ -14,16 +14,13 @@ Nothing here blocks, reorders, or starts tasks.
 """
 
 import asyncio
-import fcntl
-import sys
-import termios
 from collections import deque
 from typing import Protocol, cast
 
 from msgspec import Struct
 
 from ipcchat.errors import RemoteProtocolError
-from ipcchat.server.access import Peer
+from ipcchat.server.access import Peer, unacknowledged
 from ipcchat.settings import ServerSettings
 from ipcchat.wire import codec
 from ipcchat.wire import protocol as wire
@@ -32,7 +29,7 @@ from ipcchat.wire.messages import Bye, Changed, Error
 __all__ = ["Connection", "Owner", "Source", "Tick"]
 
 # One buffer for all connections: a chunk is decoded before the next read begins.
-_BUFFER = memoryview(bytearray(32 * 1024))
+_BUFFER = memoryview(bytearray(16 * 1024))
 """Its size is what one connection is read in a turn of the loop."""
 _WRITE = 64 * 1024
 """Queued frames are joined to writes of about so many bytes."""
@@ -47,16 +44,6 @@ class Source(Protocol):
 
     def step(self) -> None:
         """The connection takes bytes again."""
-
-
-def unacknowledged(transport: asyncio.Transport) -> int:
-    """Bytes in the kernel that the peer's kernel has not acknowledged; 0 where it does not tell."""
-    sock = transport.get_extra_info("socket")
-    try:
-        waiting = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-    except (OSError, ValueError, AttributeError):
-        return 0
-    return int.from_bytes(waiting, sys.byteorder)
 
 
 class Owner(Protocol):
@@ -103,6 +90,7 @@ class Connection(asyncio.BufferedProtocol):
         "_dirty",
         "_gone",
         "_held",
+        "_held_at",
         "_loop",
         "_owner",
         "_parked",
@@ -119,8 +107,10 @@ class Connection(asyncio.BufferedProtocol):
         "nonce",
         "number",
         "opened_at",
+        "partial",
         "peer",
         "progress",
+        "refused",
         "transport",
         "wire",
     )
@@ -135,8 +125,13 @@ class Connection(asyncio.BufferedProtocol):
         self.nonce = ""
         self.in_flight = 0
         """Requests that have no reply yet."""
+        self.refused = 0
+        """Logins that were refused."""
         self.closing = 0.0
         """When it began to close, in seconds of the loop's clock; 0 while it is open."""
+        self.partial = 0.0
+        """When the frame began that is not complete yet, without the time of pauses; 0: none."""
+        self._held_at = 0.0
         self.opened_at = self.heard = self.progress = self._loop.time()
         self.transport: asyncio.Transport | None = None
         self._queue: deque[tuple[Source | None, int, bytes]] = deque()
@@ -167,6 +162,10 @@ class Connection(asyncio.BufferedProtocol):
         if self.closing:
             return
         values = self.wire.receive(_BUFFER[:nbytes])
+        if not self.wire.partial:
+            self.partial = 0.0
+        elif values or not self.partial:
+            self.partial = self.heard
         if self._held & _PARKED:
             self._parked += values
         elif values:
@@ -215,6 +214,8 @@ class Connection(asyncio.BufferedProtocol):
     def _hold(self, why: int) -> None:
         if not self._held and self.transport is not None and not self.transport.is_closing():
             self.transport.pause_reading()
+        if not self._held:
+            self._held_at = self._loop.time()
         self._held |= why
 
     def _release(self, why: int) -> None:
@@ -223,6 +224,8 @@ class Connection(asyncio.BufferedProtocol):
         self._held &= ~why
         if not self._held:
             self.heard = self._loop.time()
+            if self.partial:
+                self.partial += self.heard - self._held_at
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
 
@@ -390,5 +393,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Closes at once; nothing more is sent."""
+        self.closing = self.closing or self._loop.time()
+        self._queue.clear()
+        self._batch_bytes = self._reply_bytes = 0
         if self.transport is not None:
             self.transport.abort()

@@ -6,24 +6,32 @@ Flow of a say: connection → gate (`requests`) → journal → feed → here �
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from ipcchat.entries import SYSTEM_ROOM, Entry
+from ipcchat.errors import CODES, Refused
+from ipcchat.fanout.delivery import Delivery
+from ipcchat.fanout.pager import Pager
+from ipcchat.fanout.room import Room
+from ipcchat.fanout.subscription import Subscription
 from ipcchat.journal.journal import Journal
+from ipcchat.journal.rights import TOKEN
+from ipcchat.server.admission import Admission, source_of
 from ipcchat.server.connection import Connection, Tick
-from ipcchat.server.delivery import Delivery
 from ipcchat.server.eventlog import EventLog
-from ipcchat.server.pager import Pager
 from ipcchat.server.presence import PresenceBoard
-from ipcchat.server.room import Room
+from ipcchat.server.rates import Rates
 from ipcchat.server.session import Session
-from ipcchat.server.subscription import Subscription
 from ipcchat.settings import ServerSettings
+from ipcchat.trust.identity import NO_TLS
 from ipcchat.wire import codec
-from ipcchat.wire.messages import Bye, Changed
+from ipcchat.wire.messages import Bye, Changed, Error, Unfollowed
 
 __all__ = ["Hub", "now_ms"]
 
+_ROLE_CHANGED = codec.encode(Changed(what="role"))
 _SESSIONS_CHANGED = codec.encode(Changed(what="sessions"))
 
 
@@ -36,20 +44,41 @@ def _nothing() -> None:
     """There is nowhere to read settings from."""
 
 
+_ASKING = 64
+"""Strangers that are remembered until an operator lets them in."""
+_ASKS = (4, 1 / 60)
+"""Strangers of one address that operators are told of at once, and in a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Who was turned away for lack of an invite."""
+
+    nick: str
+    credential: str
+
+
 class Hub:
     """Who is here, and where what was said goes."""
 
-    def __init__(self, settings: ServerSettings, journal: Journal, log: EventLog) -> None:
+    def __init__(
+        self, settings: ServerSettings, journal: Journal, log: EventLog, admission: Admission
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
         self.journal = journal
         self.log = log
+        self.admission = admission
         self.since = now_ms()
         """When the server started."""
         self.data = settings.data
         """Where its data lies, as shown."""
         self.addresses: list[str] = []
         """Where it listens, as shown."""
+        self.fingerprint = NO_TLS
+        """SHA-256 of the certificate that is shown."""
+        self.successor = ""
+        """The certificate (PEM) that will take the present one's place; empty: none."""
         self.reread: Callable[[], None] = _nothing
         """Reads the settings again; raises SettingError and changes nothing where they are bad."""
         self.stopping = asyncio.Event()
@@ -75,6 +104,9 @@ class Hub:
             self.sessions.values,
             self.nick_of,
         )
+        self.asking: OrderedDict[str, Stranger] = OrderedDict()
+        """Key of the nick → who asked to join under it; the oldest is forgotten first."""
+        self._asks = Rates(*_ASKS)
         self._delivery = Delivery(loop, lambda: self.settings)
         self._rooms: dict[int, Room] = {}
         self._devices: dict[tuple[int, str], Session] = {}
@@ -90,21 +122,49 @@ class Hub:
         known = self.journal.state.accounts.get(account)
         return known.nick if known is not None else ""
 
-    def login(self, connection: Connection, account: int, quiet: bool) -> Session:
-        """Makes the connection a session. A returning device replaces its predecessor at once."""
+    def ask(self, key: str, nick: str, credential: str, address: str) -> None:
+        """Somebody who is not invited would like to join: operators are told, once. Under a nick
+        the first one counts: whom they were told of is whom they let in."""
+        known = self.asking.get(key)
+        if known is not None:
+            if known.credential == credential:
+                self.asking.move_to_end(key)
+            return
+        source = source_of(address.rpartition(":")[0].strip("[]")).key
+        if self._asks.take(hash(source), time.monotonic()):
+            return
+        self.asking[key] = Stranger(nick, credential)
+        if len(self.asking) > _ASKING:
+            self.asking.popitem(last=False)
+        self.log.warning("asks", f"{nick} @{address} asks to join · /admit {nick}")
+
+    def login(
+        self, connection: Connection, account: int, quiet: bool, credential: str = ""
+    ) -> Session:
+        """Makes the connection a session. A returning device replaces its predecessor at once.
+
+        Raises Refused (`too_many`) where its address has no room for one more.
+        """
+        before = self._devices.get((account, connection.device)) if connection.device else None
+        replaces = 0 if before is None else before.connection.number
+        if not self.admission.logged_in(connection.number, replaces):
+            raise Refused("too_many", "too many connections from your address")
+        known = self.journal.state
+        scope = known.scopes.get(credential)
         session = Session(
             connection=connection,
             account=account,
             nick=self.nick_of(account),
-            role="operator" if connection.peer.operator else "member",
+            role=known.accounts[account].role,
             quiet=quiet,
             since=now_ms(),
+            credential=credential,
+            scope=frozenset(map(int, scope.split(","))) if scope else None,
         )
         self.sessions[connection.number] = session
         if not quiet:
             self.presence.came(account)
         if connection.device:
-            before = self._devices.get((account, connection.device))
             self._devices[account, connection.device] = session
             if before is not None:
                 before.connection.close(Bye(code="replaced"))
@@ -224,6 +284,21 @@ class Hub:
             room = self._rooms.get(number)
             if room is not None and room.collect(several):
                 self._delivery.ready(room)
+            for entry in several:
+                if entry.kind == "kick":
+                    self._kicked(entry)
+
+    def _kicked(self, entry: Entry) -> None:
+        """Ends the subscriptions of who was removed from a room; the entry that says so is their
+        last."""
+        room = self._rooms.get(entry.room)
+        if room is not None:
+            self._delivery.flush(room)
+        for session in tuple(self.sessions.values()):
+            if session.account == entry.target and self.unfollow(session, entry.room):
+                session.connection.send(Unfollowed(room=entry.room, code="kicked"))
+        self.presence.moved(entry.room, entry.target, "parted")
+        self.log.info("kick", f"{entry.nick} removed {entry.text}")
 
     def _fact(self, entry: Entry) -> None:
         if entry.kind == "rename":
@@ -234,6 +309,45 @@ class Hub:
             self.log.info("nick", f"{entry.nick} is now {entry.text}")
         elif entry.kind in ("join", "part"):
             self.presence.moved(entry.target, entry.by, entry.kind + "ed")
+        else:
+            self._person(entry)
+
+    def _person(self, entry: Entry) -> None:
+        """What operators decided about somebody takes effect, and is logged."""
+        nick = self.nick_of(entry.target)
+        sessions = [item for item in self.sessions.values() if item.account == entry.target]
+        match entry.kind:
+            case "role":
+                for session in sessions:
+                    session.role = entry.text
+                    session.connection.send_state(_ROLE_CHANGED, "role")
+                    if entry.text != "operator" and session.log_sink is not None:
+                        self.log.remove_sink(session.log_sink)
+                        session.log_sink = None
+                self.log.info("role", f"{entry.nick or 'the server'} made {nick} {entry.text}")
+            case "ban":
+                why = f": {entry.text}" if entry.text else ""
+                for session in sessions:
+                    sentence = CODES["banned"].text + why
+                    session.connection.close(Error(code="banned", text=sentence))
+                self.log.info("ban", f"{entry.nick} banned {nick}: {entry.text or 'no reason'}")
+            case "release":
+                for session in sessions:
+                    session.nick = entry.text
+                if entry.target:
+                    self.presence.renamed(entry.target)
+                self.log.info("release", f"{entry.nick} freed a nick; {nick or 'nobody'} had it")
+            case "admit":
+                self.log.info("admit", f"{entry.nick} admits {entry.text}")
+            case "account":
+                self.log.debug("account", f"{entry.text} is new here")
+            case "revoke":
+                for session in tuple(self.sessions.values()):
+                    if session.credential == TOKEN + entry.text:
+                        session.connection.close(Bye(code="bad_proof", text="the token is revoked"))
+                self.log.info("revoke", f"{entry.nick} revoked {entry.text[:8]} {nick}")
+            case "unban" | "invite" | "credential":
+                self.log.info(entry.kind, f"{entry.nick or 'the server'}: {entry.kind} {nick}")
 
     # --- drafts in flight -------------------------------------------------------------
 

@@ -1,8 +1,10 @@
 """Listening sockets: opening them, and the accept loop.
 
-The loop accepts by itself (`sock_accept`, then `connect_accepted_socket`), so that limits can be
-placed before a connection costs anything. Running out of file descriptors pauses accepting; it
-neither ends the server nor fills the log.
+The loop accepts by itself, so that limits come before costs: an accepted socket first needs a
+place (`admission`), then shows by its first byte what speaks there (`greeting`), and only then
+becomes a connection, with TLS or without.
+
+Running out of file descriptors pauses accepting; it neither ends the server nor fills the log.
 """
 
 import asyncio
@@ -13,13 +15,19 @@ import resource
 import socket
 import stat
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ipcchat.errors import EXIT_RUNTIME, EXIT_SETTING, ListenError, SettingError
 from ipcchat.server.access import Peer, peer_uid
+from ipcchat.server.admission import Admission, Source, Ticket, source_of
 from ipcchat.server.connection import Connection
 from ipcchat.server.eventlog import EventLog
+from ipcchat.server.greeting import Reception
+from ipcchat.trust.identity import NO_TLS
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Listener", "open_tcp", "open_unix", "parse_address", "raise_descriptors"]
 
@@ -28,6 +36,10 @@ _ELSEWHERE = "choose another path: --unix PATH, or --data DIR"
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY = 0.2
 """Seconds between two tries to accept while there are no descriptors left."""
+_QUIET = 60.0
+"""Seconds after a line of the log in which its like are not written."""
+_PACE = 0.001
+"""Seconds between two looks for a place."""
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -40,7 +52,7 @@ def parse_address(address: str) -> tuple[str, int]:
         host = host[1:-1]
     elif ":" in host:
         raise SettingError(f"listen: {address!r}: write an IPv6 address as [::1]:5555")
-    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+    if not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:
         raise SettingError(
             f"listen: {address!r} is not an address", "write HOST:PORT, :PORT or PORT"
         )
@@ -160,12 +172,12 @@ def _shown(address: tuple[object, ...]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _same(connection: Connection) -> Connection:
-    return connection
-
-
 class Listener:
-    """One listening socket and its accept loop."""
+    """One listening socket and its accept loop.
+
+    Without `admission` everybody is let in at once, and nobody's first byte is looked at: the
+    control socket. With `tls` it is a TLS port.
+    """
 
     def __init__(
         self,
@@ -173,21 +185,32 @@ class Listener:
         kind: str,
         make: Callable[[Peer], Connection | None],
         log: EventLog,
+        admission: Admission | None = None,
+        tls: "ssl.SSLContext | None" = None,
+        fingerprint: str = NO_TLS,
     ) -> None:
         self._sock = sock
         self.kind = kind
-        self._make = make
         self._log = log
-        self._exhausted = False
+        self._admission = admission
+        self._loop = asyncio.get_running_loop()
+        self._reception = Reception(make, log, admission, tls, fingerprint)
+        self._written: dict[str, float] = {}
+        """Event → when it was written into the log last."""
         name = sock.getsockname()
         self.path = Path(name) if isinstance(name, str) else None
         """Of a Unix socket: where it lies."""
         self.address = name if isinstance(name, str) else _shown(name)
         """As shown: `127.0.0.1:5555`, or the path."""
 
+    def change_tls(self, tls: "ssl.SSLContext", fingerprint: str) -> None:
+        """Another certificate: counts for later connections."""
+        self._reception.tls, self._reception.fingerprint = tls, fingerprint
+
     def _peer(self, sock: socket.socket, address: tuple[object, ...]) -> Peer:
         if sock.family != socket.AF_UNIX:
-            return Peer("tcp", _shown(address))
+            near = not source_of(str(address[0])).counted
+            return Peer("tcp", _shown(address), trusted=near)
         uid = peer_uid(sock)
         where = "local" if uid is None else f"uid {uid}"
         if self.kind == "control":
@@ -195,33 +218,64 @@ class Listener:
         return Peer("unix", where, uid)
 
     async def run(self) -> None:
-        """Accepts until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
+        """Accepts until it is cancelled; what is not yet a connection then is closed."""
+        async with asyncio.TaskGroup() as group:
             try:
-                sock, address = await loop.sock_accept(self._sock)
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    if not self._exhausted:
-                        self._exhausted = True
-                        self._log.warning(
-                            "accept", f"no connection can be accepted: {error.strerror}"
-                        )
-                    await asyncio.sleep(_RETRY)
-                continue  # anything else is the fault of a peer that is gone again
-            self._exhausted = False
-            try:
-                connection = self._make(self._peer(sock, address))
-                if connection is None:
+                while True:
+                    await self._accept(group)
+                    await asyncio.sleep(0)  # a flood leaves the connections their turns
+            finally:
+                self._reception.close()
+
+    async def _accept(self, group: asyncio.TaskGroup) -> None:
+        try:
+            sock, address = await self._loop.sock_accept(self._sock)
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._note("warning", "accept", f"no connection is accepted: {error.strerror}")
+                await asyncio.sleep(_RETRY)
+            return  # anything else is the fault of a peer that is gone again
+        try:
+            peer = self._peer(sock, address)
+            if sock.family != socket.AF_UNIX:
+                # A reply and the entry behind it are two small writes: without this the second
+                # waits for the peer's delayed acknowledgement, 40 ms.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ticket = None
+            if self._admission is not None:
+                tcp = sock.family != socket.AF_UNIX
+                source = source_of(str(address[0])) if tcp else Source(peer.address, False)
+                ticket = await self._place(self._admission, source)
+                if ticket is None:
+                    self._note("warning", "full", f"{peer.address} is turned away: max_clients")
                     sock.close()
-                    continue
-                if sock.family != socket.AF_UNIX:
-                    # A reply and the entry behind it are two small writes: without this the second
-                    # waits for the peer's delayed acknowledgement, 40 ms.
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                await loop.connect_accepted_socket(partial(_same, connection), sock)
-            except OSError:
-                sock.close()
+                    return
+        except OSError:
+            sock.close()
+            return
+        except BaseException:
+            sock.close()
+            raise
+        self._reception.receive(group, sock, peer, ticket)
+
+    async def _place(self, admission: Admission, source: Source) -> Ticket | None:
+        """A place, as soon as there is one; None where there is none to wait for."""
+        while True:
+            entry = admission.enter(source, self._loop.time())
+            if entry.drop:
+                self._note("info", "pending", "too many before login: the oldest make room")
+            for victim in entry.drop:
+                victim.close()
+            if entry.ticket is not None or not entry.wait:
+                return entry.ticket
+            await asyncio.sleep(_PACE)
+
+    def _note(self, level: str, event: str, text: str) -> None:
+        """Writes into the log what would fill it if it were written each time."""
+        now = self._loop.time()
+        if now - self._written.get(event, float("-inf")) >= _QUIET:
+            self._written[event] = now
+            self._log.write(level, event, text)
 
     def close(self) -> None:
         """Stops listening; a Unix socket's file is removed."""

@@ -10,7 +10,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from ipcchat import text
+from ipcchat import names, text
 from ipcchat.errors import (
     CODES,
     JournalUnavailable,
@@ -23,12 +23,18 @@ from ipcchat.server import access
 from ipcchat.server.connection import Connection
 from ipcchat.server.hub import Hub, now_ms
 from ipcchat.server.requests import answer_error, refusal
+from ipcchat.trust.identity import NO_TLS
 from ipcchat.wire.messages import Error, Hello, HelloOk, Login, LoginOk, Ok, Ping
+from ipcchat.wire.protocol import State
 
 __all__ = ["VERSION", "Door"]
 
 VERSION = 1
 """The protocol version this server speaks."""
+
+
+_TRIES = 32
+"""Logins that a connection may have refused: each costs the check of a signature."""
 
 
 class Door:
@@ -54,6 +60,8 @@ class Door:
         A login that waits for the journal parks the rest.
         """
         for index, value in enumerate(values):
+            if connection.closing:
+                break
             if connection.number in self._hub.sessions:
                 return values[index:]
             if isinstance(value, RemoteProtocolError):
@@ -80,51 +88,84 @@ class Door:
             return
         connection.device = text.clean_line(hello.device)
         connection.nonce = access.new_nonce()
-        connection.send_frames(
-            connection.wire.send(
-                HelloOk(
-                    hello.id,
-                    version=VERSION,
-                    epoch=self._hub.journal.epoch,
-                    nonce=connection.nonce,
-                    methods=access.methods(connection.peer),
-                    limits=self._limits,
-                )
-            )
+        self._tell(
+            connection,
+            HelloOk(
+                hello.id,
+                version=VERSION,
+                epoch=self._hub.journal.epoch,
+                nonce=connection.nonce,
+                methods=access.methods(connection.peer),
+                limits=self._limits,
+            ),
         )
 
     def _login(self, connection: Connection, login: Login) -> bool:
         """True where the answer waits for the journal."""
+        known = self._hub.journal.state
         try:
-            credential = access.credential(connection.peer, login)
-            account = self._hub.journal.state.credentials.get(credential)
+            credential = access.credential(connection.peer, login, connection.nonce)
+            older = access.moving(connection.peer, login)
+            account = known.credentials.get(credential)
             if account is not None:
-                self._enter(connection, login, account)
+                self._enter(connection, login, account, credential)
                 return False
-            nick = text.check_nick(login.nick)
+            before = known.credentials.get(older)
+            draft = self._newcomer(connection.peer, login, credential, older)
         except (Refused, TextError) as error:
-            connection.send(refusal(login.id, error))
+            self._refuse(connection, refusal(login.id, error))
             return False
-        draft = Draft(
-            account=0,
-            id=secrets.token_hex(16),
-            kind="account",
-            time=now_ms(),
-            name=nick,
-            key=text.fold(nick),
-            credential=credential,
-        )
         connection.in_flight += 1
         self._hub.began(1)
         future = self._hub.journal.append([draft])
-        future.add_done_callback(partial(self._decided, connection, login, credential))
+        future.add_done_callback(partial(self._decided, connection, login, credential, before))
         return True
+
+    def _newcomer(self, peer: access.Peer, login: Login, credential: str, older: str) -> Draft:
+        """The draft of a new account, or of one that moves. Raises Refused, TextError: what is
+        certain already makes no draft, so that strangers leave nothing behind."""
+        known = self._hub.journal.state
+        now = now_ms()
+        moves = older in known.credentials
+        if login.method == "token":
+            raise Refused("bad_proof", "that token is unknown, or was revoked")
+        nick = login.nick or (access.login_name(peer.uid) if login.method == "peer" else "")
+        nick = nick if moves else names.check_nick(nick)
+        key = names.key(nick)
+        opened = peer.trusted or self._hub.settings.access == "open"
+        invite = ""
+        if not opened and not moves and known.admitted.get(credential, 0) <= now:
+            try:
+                invite = access.token_hash(login.invite) if login.invite else ""
+            except ValueError:
+                raise Refused("bad_invite") from None
+            found = known.invites.get(invite)
+            if found is None or found.expires <= now:
+                self._hub.ask(key, nick, credential, peer.address)
+                raise Refused("bad_invite" if login.invite else "not_invited")
+        holder = known.reserved.get(key)
+        if not moves and (key in known.nick_keys or (holder is not None and holder.until > now)):
+            raise Refused("nick_taken")
+        return Draft(
+            account=0,
+            id=secrets.token_hex(16),
+            kind="account",
+            time=now,
+            name=nick,
+            key=key,
+            skeleton=names.skeleton(nick),
+            credential=credential,
+            older=older,
+            invite=invite,
+            open=opened,
+        )
 
     def _decided(
         self,
         connection: Connection,
         login: Login,
         credential: str,
+        before: int | None,
         future: asyncio.Future[list[Outcome]],
     ) -> None:
         self._hub.ended(1)
@@ -134,15 +175,50 @@ class Door:
             answer = Error(id=login.id, code=code, text=CODES[code].text, retry=True, wait_ms=1000)
             connection.send(answer)
         elif code := future.result()[0].code:
-            connection.send(Error(id=login.id, code=code, text=CODES[code].text))
+            self._refuse(connection, Error(id=login.id, code=code, text=CODES[code].text))
         elif not connection.closing:
-            self._enter(connection, login, self._hub.journal.state.credentials[credential])
+            account = self._hub.journal.state.credentials[credential]
+            self._enter(connection, login, account, credential, moved=account == before)
         connection.answered()
 
-    def _enter(self, connection: Connection, login: Login, account: int) -> None:
-        session = self._hub.login(connection, account, login.quiet)
-        connection.send_frames(
-            connection.wire.send(
-                LoginOk(login.id, account=account, nick=session.nick, role=session.role)
-            )
+    def _enter(
+        self,
+        connection: Connection,
+        login: Login,
+        account: int,
+        credential: str,
+        *,
+        moved: bool = False,
+    ) -> None:
+        if self._hub.journal.state.banned(account, now_ms()):
+            connection.close(Error(id=login.id, code="banned", text=CODES["banned"].text))
+            return
+        try:
+            session = self._hub.login(connection, account, login.quiet, credential)
+        except Refused as error:
+            connection.close(refusal(login.id, error))
+            return
+        self._tell(
+            connection,
+            LoginOk(
+                login.id,
+                account=account,
+                nick=session.nick,
+                role=session.role,
+                moved=moved,
+                successor=self._hub.successor if connection.peer.fingerprint != NO_TLS else "",
+            ),
         )
+
+    def _refuse(self, connection: Connection, error: Error) -> None:
+        """Refuses a login, and after several of them the connection."""
+        connection.send(error)
+        connection.refused += 1
+        if connection.refused >= _TRIES:
+            connection.close(Error(code="too_many", text="too many logins were refused"))
+
+    def _tell(self, connection: Connection, message: Struct) -> None:
+        """Sends what moves the state on. Not where the stream has ended behind this request: the
+        error that says so is among the values left, and closes."""
+        if connection.wire.state is not State.CLOSED:
+            connection.send_frames(connection.wire.send(message))

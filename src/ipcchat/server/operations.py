@@ -5,6 +5,7 @@ from ipcchat.entries import SYSTEM_ROOM
 from ipcchat.errors import Refused, SettingError
 from ipcchat.server.hub import Hub
 from ipcchat.server.session import Session
+from ipcchat.trust.identity import NO_TLS
 from ipcchat.wire import codec
 from ipcchat.wire.messages import (
     Log,
@@ -41,6 +42,8 @@ def status(hub: Hub, session: Session, request: Status) -> StatusOk:
         rooms=len(listed),
         entries=sum(room.head for room in listed),
         text=hub.journal.trouble,
+        fingerprint="" if hub.fingerprint == NO_TLS else hub.fingerprint,
+        access=hub.settings.access,
     )
 
 

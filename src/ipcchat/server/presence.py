@@ -112,7 +112,8 @@ class PresenceBoard:
         self._rooms_changed = False
         if frames:
             for session in self._sessions():
-                if not session.quiet:
+                # Who is bound to some rooms is not told who else is there.
+                if not session.quiet and session.scope is None:
                     session.connection.send_state(frames, "presence")
         moves, self._moves = self._moves, {}
         by_room: dict[int, bytes] = {}

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ipcchat import text
 from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.errors import Refused
+from ipcchat.fanout.subscription import PAGE
 from ipcchat.journal import state
+from ipcchat.server.changes import room_key
 from ipcchat.server.hub import Hub
 from ipcchat.server.session import Session
-from ipcchat.server.subscription import PAGE
 from ipcchat.wire import codec
 from ipcchat.wire.messages import (
     Follow,
@@ -125,14 +125,15 @@ def _fit(entries: Iterable[Entry]) -> int:
 def rooms(hub: Hub, session: Session, request: Rooms) -> Struct:
     """A page of the rooms in the order of their numbers, or the one of that name."""
     known = hub.journal.state
+    shown = known.rooms.keys() if session.scope is None else session.scope & known.rooms.keys()
     if request.name:
         name = request.name if request.name.startswith("#") else "#" + request.name
-        number = known.room_keys.get(text.fold(name))
-        found = [] if number is None else [_room(hub, session, number)]
+        number = known.room_keys.get(room_key(hub, name))
+        found = [] if number is None or number not in shown else [_room(hub, session, number)]
         return RoomsOk(request.id, items=found)
     items: list[Room] = []
     size = 0
-    for number in sorted(number for number in known.rooms if number > request.next):
+    for number in sorted(number for number in shown if number > request.next):
         item = _room(hub, session, number)
         size += 150 + 2 * len(item.name.encode()) + 2 * len(item.topic.encode())
         if items and (size > _LIST):

@@ -12,6 +12,7 @@ only the deed: it never looks at roles, and refuses by raising `Refused` or `Tex
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -28,9 +29,10 @@ from ipcchat.errors import (
     TextError,
 )
 from ipcchat.journal.drafts import Draft, Outcome
-from ipcchat.server import changes, operations, questions
+from ipcchat.server import changes, moderation, operations, questions
 from ipcchat.server.connection import Connection
 from ipcchat.server.hub import Hub, now_ms
+from ipcchat.server.rates import Rates
 from ipcchat.server.session import Session
 from ipcchat.wire import codec, messages
 from ipcchat.wire.messages import Done, Error
@@ -44,33 +46,40 @@ class Row:
 
     role: str = "member"
     """`member`, or `operator` for operators alone."""
-    change: Callable[[Session, Any, int], Draft] | None = None
+    scoped: bool = False
+    """Whether a session that is bound to some rooms may ask it of other rooms, or of none."""
+    change: Callable[[Hub, Session, Any, int], Draft] | None = None
     """Makes the draft; the last argument is the time."""
     question: Callable[[Hub, Session, Any], Struct] | None = None
     read: Callable[[Hub, Session, Any], Awaitable[Struct | None]] | None = None
     """Returns the reply, or None where it has sent it itself."""
+    cost: int = 0
+    """What it takes of the account's say rate."""
 
 
 TABLE: dict[type[Struct], Row] = {
-    messages.Say: Row(change=changes.say),
-    messages.Join: Row(change=changes.join),
-    messages.Part: Row(change=changes.part),
-    messages.Topic: Row(change=changes.topic),
-    messages.Nick: Row(change=changes.nick),
+    messages.Say: Row(change=changes.say, cost=1),
+    messages.Join: Row(change=changes.join, cost=1),
+    messages.Part: Row(change=changes.part, cost=1),
+    messages.Topic: Row(change=changes.topic, cost=1),
+    messages.Nick: Row(change=changes.nick, cost=1),
     messages.Read: Row(change=changes.read),
-    messages.Withdraw: Row(change=changes.withdraw),
+    messages.Withdraw: Row(change=changes.withdraw, scoped=True),
     messages.Follow: Row(read=questions.follow),
     messages.Unfollow: Row(question=questions.unfollow),
     messages.History: Row(read=questions.history),
-    messages.Rooms: Row(question=questions.rooms),
+    messages.Rooms: Row(question=questions.rooms, scoped=True),
     messages.Members: Row(question=questions.members),
-    messages.Ping: Row(question=questions.ping),
+    messages.Ping: Row(question=questions.ping, scoped=True),
     messages.Status: Row(role="operator", question=operations.status),
     messages.Sessions: Row(role="operator", question=operations.sessions),
     messages.Log: Row(role="operator", question=operations.log),
     messages.Reload: Row(role="operator", question=operations.reload),
     messages.Shutdown: Row(role="operator", question=operations.shutdown),
+    messages.Bans: Row(role="operator", question=moderation.bans),
+    messages.Invites: Row(role="operator", question=moderation.invites),
 }
+TABLE |= {cls: Row(role="operator", change=change) for cls, change in moderation.CHANGES.items()}
 """`hello` and `login`, which make the session, are the door's (`login`)."""
 
 
@@ -78,6 +87,12 @@ _SHARE = 32
 """Drafts of one connection in a row."""
 Share = tuple[Connection, list[Any]]
 """Where replies go, and the requests."""
+
+
+def scoped(row: Row, rooms: frozenset[int], request: Any) -> None:
+    """Raises Refused where a session that is bound to some rooms asks for more."""
+    if not row.scoped and getattr(request, "room", 0) not in rooms:
+        raise Refused("forbidden", "this token is for other rooms alone")
 
 
 def refusal(request: int | None, error: Refused | TextError) -> Error:
@@ -94,6 +109,7 @@ class Gate:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self.rates = Rates(hub.settings.say_burst, hub.settings.say_rate)
         self._loop = asyncio.get_running_loop()
         self._queues: dict[Connection, list[tuple[Draft, Any]]] = {}
         """Drafts and their requests that wait for the journal; bounded by the requests in flight
@@ -124,8 +140,15 @@ class Gate:
             try:
                 if row.role == "operator" and session.role != "operator":
                     raise Refused("forbidden")
+                if session.scope is not None:
+                    scoped(row, session.scope, value)
+                if row.cost and (
+                    wait := self.rates.take(session.account, self._loop.time(), row.cost)
+                ):
+                    wait_ms = math.ceil(wait * 1000)
+                    raise Refused("rate_limited", retry=True, wait_ms=wait_ms)
                 if row.change is not None:
-                    changes.append((row.change(session, value, now), value))
+                    changes.append((row.change(self._hub, session, value, now), value))
                 elif row.question is not None:
                     connection.send(row.question(self._hub, session, value))
                     connection.answered()

@@ -17,21 +17,24 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ipcchat import paths, text
+from ipcchat import names, paths
 from ipcchat.entries import SERVER
-from ipcchat.errors import ListenError, RemoteProtocolError, SettingError
+from ipcchat.errors import FileError, RemoteProtocolError, SettingError
 from ipcchat.journal import open_journal
 from ipcchat.journal.drafts import Draft
 from ipcchat.journal.journal import Journal
 from ipcchat.server.access import OPERATOR, Peer
+from ipcchat.server.admission import Admission
 from ipcchat.server.connection import LINGER, Connection, Tick
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub, now_ms
 from ipcchat.server.listener import Listener, open_tcp, open_unix, raise_descriptors
 from ipcchat.server.login import Door
 from ipcchat.server.requests import Gate
+from ipcchat.server.security import Security, refuse_plain
 from ipcchat.settings import ServerSettings
 from ipcchat.wire.messages import Bye, Error
+from ipcchat.wire.protocol import State
 
 __all__ = ["Server"]
 
@@ -44,6 +47,9 @@ _FIXED = (
     "data",
     "control",
     "headless",
+    "loop",
+    "plaintext",
+    "plaintext_anywhere",
     "backlog",
     "batch_drafts",
     "feed_batches",
@@ -73,6 +79,7 @@ class Server:
         self.control_path: Path | None = None
         """The control socket, or None where there is none (data in memory)."""
         self.tick: Tick
+        self._admission: Admission
         self._hub: Hub
         self._door: Door
         self._gate: Gate
@@ -81,9 +88,15 @@ class Server:
         self._accepting: list[asyncio.Task[None]] = []
         self._run: asyncio.Task[None] | None = None
         self._numbers = 0
+        self._security: Security
         self._closed = asyncio.Event()
 
     # --- life -------------------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that is shown; `NO_TLS` without TLS."""
+        return self._security.fingerprint
 
     async def __aenter__(self) -> "Server":
         await self.start()
@@ -98,6 +111,7 @@ class Server:
         Raises JournalError and its kin, ListenError, SettingError; nothing is left open then.
         """
         settings = self.settings
+        await asyncio.to_thread(names.prepare)
         data = None if settings.data == paths.MEMORY else Path(settings.data or paths.data_dir())
         self._journal = await open_journal(
             data,
@@ -111,13 +125,18 @@ class Server:
         except BaseException:
             await self._journal.close()
             raise
-        self._hub = Hub(settings, self._journal, self.log)
+        self._security = Security(data)
+        self._admission = Admission(settings)
+        self._hub = Hub(settings, self._journal, self.log, self._admission)
         self._hub.reread = self._reload
         self._hub.data = paths.MEMORY if data is None else str(data)
         self.tick = self._hub.tick
         self._door = Door(self._hub)
         self._gate = Gate(self._hub)
         try:
+            await asyncio.to_thread(self._security.load, settings)
+            self._hub.successor = self._security.successor
+            self._hub.fingerprint = self._security.fingerprint
             await self._listen(data)
         except BaseException:
             await self._stop_listening()
@@ -132,15 +151,18 @@ class Server:
         """The operator's account, at the first start."""
         if OPERATOR in self._journal.state.credentials:
             return
-        nick = text.check_nick(self.settings.operator_nick)
+        nick = names.check_nick(self.settings.operator_nick)
         draft = Draft(
             account=SERVER,
             id=secrets.token_hex(16),
             kind="account",
             time=now_ms(),
             name=nick,
-            key=text.fold(nick),
+            key=names.key(nick),
+            skeleton=names.skeleton(nick),
             credential=OPERATOR,
+            role="operator",
+            open=True,
         )
         await self._journal.append([draft])
 
@@ -161,6 +183,9 @@ class Server:
         try:
             for address in settings.listen:
                 sockets += [(sock, "tcp") for sock in await open_tcp(address, settings.backlog)]
+            if settings.plaintext and not settings.plaintext_anywhere:
+                for sock, _ in sockets:
+                    refuse_plain(sock.getsockname()[0])
             if settings.unix:
                 path = Path(settings.unix)
                 sockets.append((open_unix(path, 0o666, settings.backlog), "unix"))
@@ -171,8 +196,17 @@ class Server:
                 sockets.append((open_unix(self.control_path, 0o600, settings.backlog), "control"))
         finally:
             for sock, kind in sockets:
-                self._listeners.append(Listener(sock, kind, self._connection, self.log))
+                self._listeners.append(self._listener(sock, kind))
         self.addresses = [item.address for item in self._listeners if item.kind != "control"]
+
+    def _listener(self, sock: socket.socket, kind: str) -> Listener:
+        admission = None if kind == "control" else self._admission
+        shown = self._security
+        if kind != "tcp" or shown.context is None:
+            return Listener(sock, kind, self._connection, self.log, admission)
+        return Listener(
+            sock, kind, self._connection, self.log, admission, shown.context, shown.fingerprint
+        )
 
     async def _serve(self) -> None:
         try:
@@ -247,8 +281,18 @@ class Server:
         if self._reread is None:
             return
         before, after = self.settings, self._reread()
+        try:
+            self._security.load(after)
+        except FileError as error:
+            raise SettingError(error.text, error.hint) from None
+        self._hub.successor = self._security.successor
+        self._hub.fingerprint = self._security.fingerprint
+        for listener in self._listeners:
+            if listener.kind == "tcp" and self._security.context is not None:
+                listener.change_tls(self._security.context, self._security.fingerprint)
         fixed = [name for name in _FIXED if getattr(before, name) != getattr(after, name)]
-        self.settings = self._hub.settings = after
+        self.settings = self._hub.settings = self._admission.limits = after
+        self._gate.rates.change(after.say_burst, after.say_rate)
         self.log.level = after.log_level
         self.log.info("reload", "the settings were read again")
         for name in fixed:
@@ -262,19 +306,11 @@ class Server:
         for sock in (ours, theirs):
             sock.setblocking(False)
         connection = self._connection(Peer("console", "console", operator=True))
-        if connection is None:
-            ours.close()
-            theirs.close()
-            raise ListenError("the server has no room for its console", "raise max_clients")
         loop = asyncio.get_running_loop()
         await loop.connect_accepted_socket(lambda: connection, ours)
         return theirs
 
-    def _connection(self, peer: Peer) -> Connection | None:
-        """A connection for a peer, or None where there are too many."""
-        if len(self._hub.connections) >= self.settings.max_clients and not peer.operator:
-            self.log.debug("full", f"{peer.address} turned away: max_clients")
-            return None
+    def _connection(self, peer: Peer) -> Connection:
         self._numbers += 1
         return Connection(self, peer, self._numbers)
 
@@ -286,6 +322,8 @@ class Server:
         """Values were read: the door's until there is a session, then the gate's."""
         session = self._hub.sessions.get(connection.number)
         if session is None:
+            if values:
+                self._admission.greeted(connection.number, connection.heard)
             values = self._door.received(connection, values)
             session = self._hub.sessions.get(connection.number)
         if values and session is not None:
@@ -293,6 +331,7 @@ class Server:
 
     def lost(self, connection: Connection) -> None:
         """A connection has ended."""
+        self._admission.lost(connection.number)
         self._hub.lost(connection)
 
     async def _watch(self) -> None:
@@ -300,7 +339,12 @@ class Server:
         settings = self.settings
         loop = asyncio.get_running_loop()
         shortest = min(
-            settings.login_timeout, settings.idle_after, settings.reply_timeout, 4 * LINGER
+            settings.first_frame_timeout,
+            settings.login_timeout,
+            settings.frame_timeout,
+            settings.idle_after,
+            settings.reply_timeout,
+            4 * LINGER,
         )
         while True:
             await asyncio.sleep(shortest / 4)
@@ -319,8 +363,18 @@ class Server:
             self.log.info("too_slow", f"{connection.peer.address} takes nothing")
             connection.close(Error(code="too_slow"))
         elif connection.number not in self._hub.sessions:
-            if now - connection.opened_at > settings.login_timeout:
+            waited = now - connection.opened_at
+            if waited > settings.login_timeout:
                 connection.close(Error(code="idle", text="no login"))
+            elif connection.wire.state is State.OPEN and waited > settings.first_frame_timeout:
+                connection.close(Error(code="idle", text="no hello"))
+        elif (
+            connection.partial
+            and connection.reading
+            and (now - connection.partial > settings.frame_timeout)
+        ):
+            self.log.info("idle", f"{connection.peer.address} does not complete a frame")
+            connection.close(Error(code="idle", text="a frame was not completed"))
         elif connection.reading and now - alive > settings.idle_after:
             self.log.info("idle", f"{connection.peer.address} is silent")
             connection.close(Bye(code="idle"))

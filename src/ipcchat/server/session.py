@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from ipcchat.fanout.subscription import Subscription
 from ipcchat.server.connection import Connection
 from ipcchat.server.eventlog import Sink
-from ipcchat.server.subscription import Subscription
 
 __all__ = ["Session"]
 
@@ -24,5 +24,9 @@ class Session:
     """Milliseconds since 1970 UTC."""
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     """Room → place in it."""
+    credential: str = ""
+    """What proved the account."""
+    scope: frozenset[int] | None = None
+    """The only rooms it may see and speak in; None: no such bound."""
     log_sink: Sink | None = None
     """Set while an operator reads the event log."""

@@ -13,6 +13,7 @@ from ipcchat.entries import Entry
 from ipcchat.errors import IpcchatError, Refused, UsageError
 from ipcchat.tui.clock import now
 from ipcchat.tui.keys import KEYS
+from ipcchat.tui.orders import ORDERS
 from ipcchat.tui.question import Question
 from ipcchat.tui.screen import Action, ChatScreen
 
@@ -184,6 +185,7 @@ ACTIONS: dict[str, Action] = {
     "clear": _clear,
     "reconnect": _reconnect,
     "quit": _quit,
+    **ORDERS,
     "reload": _operate,
     "shutdown": _operate,
 }

@@ -1,5 +1,6 @@
 """`run`: the screen on a session, from the first key to the last."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ipcchat.client.session import Session
@@ -20,16 +21,22 @@ def made(
 
 
 async def run(
-    session: Session, settings: ClientSettings, *, operator: bool = False, greeting: str = ""
+    session: Session,
+    settings: ClientSettings,
+    *,
+    operator: bool = False,
+    links: Sequence[str] = (),
+    greeting: str = "",
 ) -> None:
     """Shows the screen until the user leaves. The caller has called `session.start`.
 
+    `operator`: it is the server's own screen; `links` are then its join links, without an invite.
     `greeting` is shown once, in the first room.
 
     Raises what ended the session (Unreachable, Refused, ProtocolError, ConnectionLost); the
     terminal is as it was before.
     """
-    desk = OperatorDesk(session) if operator else None
+    desk = OperatorDesk(session, links) if operator else None
     try:
         await made(session, settings, desk, greeting=greeting).run()
     except BaseExceptionGroup as group:

@@ -37,10 +37,12 @@ def topic(model: Model, width: int) -> Row:
 
 
 def status(model: Model, width: int, more: int, extra: str = "") -> Row:
-    """`[09:04] you@lab 2:#lab(14)  H: 3:#ops(2!,5)  -MORE(50)-`, in words."""
+    """`[09:04] PLAIN! you@lab 2:#lab(14)  H: 3:#ops(2!,5)  -MORE(50)-`, in words."""
     style = "class:bar"
+    plain = "  PLAIN!" if model.plain else ""
     numbers = {number: index for index, number in enumerate(model.rooms, 1)}
-    words = [f"[{now():%H:%M}]", f"{model.nick}@{model.server}"]
+    time = f" [{now():%H:%M}]"
+    words = [f"{model.nick}@{model.server}"]
     if model.state != "online":
         style = "class:bar.trouble"
         shown = "connecting…" if model.state == "connecting" else f"{model.state}…"
@@ -56,9 +58,12 @@ def status(model: Model, width: int, more: int, extra: str = "") -> Row:
         words.append("H: " + " ".join(hot))
     if extra:
         words.append(extra)
-    if columns("  ".join(words)) >= width:
-        words[1] = model.nick  # what follows is worth more than the server's address
-    return _bar(" " + "  ".join(words), width, style)
+    left = max(0, width - columns(time + plain))
+    if columns("  ".join(words)) + 2 > left:
+        words[0] = model.nick  # what follows is worth more than the server's address
+    # Before whatever may be long: that others can listen in shows in the smallest window, too.
+    head = cells(time, style) + cells(plain[:2], style) + cells(plain[2:], "class:bar.plain")
+    return row(_clip(head + cells("  " + "  ".join(words) + " " * left, style), width))
 
 
 def question(text: str, width: int) -> list[Row]:

@@ -60,7 +60,8 @@ def cell(cluster: str, style: str) -> Char:
         return Char(cluster, style)
     made = Char("x", style)
     made.width = span(cluster)
-    if len(cluster) > 1 and not all(map(_is_mark, cluster[1:])):
+    # A vowel sign without a letter has a column in some terminals, in others none.
+    if category(cluster[0]) == "Mc" or not all(map(_is_mark, cluster[1:])):
         made = _Doubtful("x", style)
         made.width = span(cluster)
         made.most = max(made.width, sum(map(_most, cluster)))
@@ -98,8 +99,9 @@ def row(parts: Cells) -> Row:
     for part in parts:
         if type(part) is _Doubtful:
             made.doubtful += ((column, part.width, part.most),)
-            salt = zlib.crc32(part.char.encode(), salt) % _SALTS
-        # What follows a doubtful cluster is drawn again whenever that is: it may have been hit.
+            salt = zlib.crc32(f"{column} {part.char}".encode(), salt) % _SALTS
+        # What follows a doubtful cluster is drawn again whenever that is, or was elsewhere: it may
+        # have been hit.
         made[column] = part if not made.doubtful else _salted(part, salt)
         for extra in range(column + 1, column + part.width):
             made[extra] = _REST

@@ -33,6 +33,7 @@ STYLE = Style.from_dict(
     {
         "bar": "reverse",
         "bar.trouble": "reverse bold",
+        "bar.plain": "reverse bold #d75f5f",
         "time": "#808080",
         "rule": "#808080",
         "notice": "#808080",

@@ -1,6 +1,8 @@
 """The operator's desk: who is connected, what happened, and the commands of the server itself."""
 
+import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from ipcchat.client import operations
 from ipcchat.client.operations import Changed, LogLine, SessionInfo
@@ -17,6 +19,8 @@ __all__ = ["OperatorDesk"]
 
 _LOG = 200
 """Lines of the event log that are kept."""
+_ASKS, _MINUTE = 5, 60.0
+"""Lines of the room about who asks to join, in so many seconds."""
 _ROWS = 6
 """Rows of the desk, its heading included."""
 
@@ -26,13 +30,17 @@ class OperatorDesk:
 
     height = _ROWS
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, links: Sequence[str] = ()) -> None:
+        self.links = links
+        """The server's join links, without an invite."""
+        self._asks: deque[float] = deque(maxlen=_ASKS)
         self._session = session
         self._sessions: list[SessionInfo] = []
         self._log: deque[LogLine] = deque(maxlen=_LOG)
         self._screen: ChatScreen | None = None
         self._asking = False
         self._stale = False
+        self._hushed = False
 
     def attach(self, screen: ChatScreen) -> None:
         """The desk is shown on a screen."""
@@ -51,10 +59,23 @@ class OperatorDesk:
     def _event(self, event: object) -> None:
         if isinstance(event, LogLine):
             self._log.append(event)
+            if event.event == "asks":
+                self._asked(event)
         elif isinstance(event, Changed) and event.what == "sessions":
             self._stale = True
             if self._screen is not None and not self._asking:
                 self._screen.spawn(self._refresh())
+
+    def _asked(self, line: LogLine) -> None:
+        """Somebody asks to join: that shows in the room too, unless many do."""
+        at = asyncio.get_running_loop().time()
+        many = len(self._asks) == _ASKS and at - self._asks[0] < _MINUTE
+        if self._screen is None or (many and self._hushed):
+            return
+        self._hushed = many
+        if not many:
+            self._asks.append(at)
+        self._screen.show("others ask to join, too: the log has them" if many else line.text)
 
     async def _refresh(self) -> None:
         """Asks who is connected; what changes meanwhile is asked for once more."""

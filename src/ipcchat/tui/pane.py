@@ -1,6 +1,6 @@
 """A container that lays ready rows into prompt_toolkit's screen, past its per-character window."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from prompt_toolkit.layout.containers import Container
@@ -8,7 +8,7 @@ from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Char, Screen, WritePosition
 
-from ipcchat.tui.cells import Row
+from ipcchat.tui.cells import Row, span
 
 __all__ = ["Desk", "RowsPane", "steady"]
 
@@ -17,6 +17,7 @@ class Desk(Protocol):
     """A pane above the talk, with commands of its own: the operator's. `screen`: a `ChatScreen`."""
 
     height: int
+    links: Sequence[str]
 
     def attach(self, screen: Any) -> None: ...
 
@@ -89,6 +90,13 @@ def steady(screen: Screen, y: int, left: int, width: int, row: Row) -> None:
     for column, wide, most in row.doubtful:
         first, end = left + column, left + column + wide
         cluster = line[first]
+        if column + most > width:
+            # It could reach into what stands beside the pane: its first character alone can't.
+            alone = Char("x", cluster.style)
+            alone.char = cluster.char[0].ljust(1 + wide - max(1, span(cluster.char[0])))
+            alone.width = wide
+            line[first] = alone
+            continue
         escapes[first] += f"\x1b[{wide}X"
         if end >= left + width:
             continue  # nothing of ours stands behind it

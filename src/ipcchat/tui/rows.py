@@ -102,6 +102,8 @@ class RowMaker:
 
     def notice(self, line: Notice) -> list[Row]:
         """The rows of a local line alone."""
+        if line.level == "bare":
+            return self._body([], line.text, "")
         style = f"class:{'notice' if line.level == 'info' else line.level}"
         head = self._head(line.time, "--" if line.level != "help" else "", style)
         return self._body(head, line.text, style)
@@ -158,7 +160,7 @@ class RowMaker:
         first, *others = wrap(text, self._layout.width - indent)
         made = [row(head + cells(first, style))]
         rule: Cells = []
-        if others and not self._layout.narrow:
+        if others and head and not self._layout.narrow:
             rule = cells(" " * (indent - len(_SEPARATOR)), "") + cells(_SEPARATOR, "class:rule")
         indent_cells = rule or cells(" " * indent, "")
         made += [row(indent_cells + cells(other, style)) for other in others]
@@ -192,4 +194,6 @@ def _fact(entry: Entry) -> str:
         return f"{entry.nick or 'the server'} made {entry.text}"
     if entry.kind == "rename":
         return f"{entry.nick} renamed the room to {entry.text}"
+    if entry.kind == "kick":
+        return f"{entry.nick or 'the server'} removed {entry.text}"
     return f"{entry.nick}: {entry.text} ({entry.kind})" if entry.text else f"({entry.kind})"

@@ -16,11 +16,11 @@ from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, VSplit
 from prompt_toolkit.output import Output
 
-from ipcchat.client.model import Notice, Pending, RoomView, now_ms
+from ipcchat.client import operations
+from ipcchat.client.model import Pending, RoomView
 from ipcchat.client.room import Level
 from ipcchat.client.session import Session
-from ipcchat.commands import Invocation, Role, Say, parse
-from ipcchat.entries import Entry
+from ipcchat.commands import Invocation, OperatorsOnly, Role, Say, parse
 from ipcchat.errors import IpcchatError, UsageError
 from ipcchat.settings import ClientSettings
 from ipcchat.text import MAX_LINES
@@ -166,7 +166,8 @@ class ChatScreen:
         self._watch_focus()
         self.editor.follow_room()
         if self._greeting and self.model.current:
-            self.model.note(0, self._greeting)
+            for line in self._greeting.splitlines():
+                self.model.note(0, line, "bare" if line.startswith("ipcchat://") else "info")
             self._greeting = ""
         self.app.invalidate()
 
@@ -242,7 +243,7 @@ class ChatScreen:
     @property
     def role(self) -> Role:
         """Whose commands there are."""
-        return "operator" if self.operator is not None else "member"
+        return "operator" if self.operator or self.model.role == "operator" else "member"
 
     @property
     def searching(self) -> bool:
@@ -251,10 +252,7 @@ class ChatScreen:
 
     def show(self, text: str, level: Level = "info") -> None:
         """A local line in the current room, or where that would be."""
-        if self.model.current in self.model.rooms:
-            self.model.note(0, text, level)
-        else:
-            self.scrollback.loose.append(Notice(now_ms(), text, level))
+        self.model.note(0, text, level)
         self.changed()
 
     def show_error(self, error: IpcchatError) -> None:
@@ -298,12 +296,21 @@ class ChatScreen:
                     raise UsageError("not connected yet", "the line is kept: Enter sends it")
                 self.session.submit(self.model.current, asked.text)
                 return
+        except OperatorsOnly as error:
+            self.spawn(self._as_operator(line, error))
+            return
         except IpcchatError as error:
             if not line.startswith("/") or line.startswith("//"):
                 self.editor.restore(line)
             self.show_error(error)
             return
         self.spawn(self._actions[asked.command.name](self, asked))
+
+    async def _as_operator(self, line: str, error: OperatorsOnly) -> None:
+        """One may have been made an operator a moment ago: the server knows."""
+        if await operations.learn_role(self.session) != "operator":
+            raise error
+        self.submit(line)
 
     def paste(self, data: str) -> None:
         """A paste stays one message; a long one asks first."""
@@ -374,15 +381,7 @@ class ChatScreen:
 
     def to_unread(self) -> None:
         """The first new line of the room."""
-        room = self.model.rooms.get(self.model.current)
-        if room is None:
-            return
-        for index in range(len(room.lines) - 1, -1, -1):
-            line = room.lines[index]
-            if isinstance(line, Entry) and line.seq <= room.read_seq:
-                self.scrollback.to_index(min(index + 1, len(room.lines) - 1))
-                return
-        self.scrollback.to_top()  # it is not loaded yet, or the oldest one
+        self.scrollback.to_unread()
 
     def _older(self, room: RoomView) -> None:
         """The oldest line shows: what is before it is fetched, once at a time."""

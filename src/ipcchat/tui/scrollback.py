@@ -5,20 +5,16 @@ do. It is never a line's index and never a height, so older history can be put b
 new ones after them, and the window be resized, without the view moving. Only what shows has rows.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipcchat.client.model import Model, Notice, RoomView
+from ipcchat.client.model import Model, RoomView
+from ipcchat.entries import Entry
 from ipcchat.tui.cells import Row, row
 from ipcchat.tui.pane import RowsPane
 from ipcchat.tui.rows import RowMaker
 
 __all__ = ["Anchor", "Scrollback"]
-
-
-_LOOSE = 50
-"""Local lines that are kept while there is no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +35,6 @@ class Scrollback(RowsPane):
         self._older = older
         self._anchors: dict[int, Anchor] = {}
         self._cleared: set[int] = set()
-        self.loose: deque[Notice] = deque(maxlen=_LOOSE)
-        """Local lines that show while one is in no room."""
         self.height = 1
         """Rows of the last drawing."""
 
@@ -94,6 +88,18 @@ class Scrollback(RowsPane):
         if room is not None and 0 <= index < len(room.lines):
             self._set(room, index, len(self._maker.rows(room, index)))
             self.move(self.height // 2)
+
+    def to_unread(self) -> None:
+        """Shows the first new line."""
+        room = self._room()
+        if room is None:
+            return
+        for index in range(len(room.lines) - 1, -1, -1):
+            line = room.lines[index]
+            if isinstance(line, Entry) and line.seq <= room.read_seq:
+                self.to_index(min(index + 1, len(room.lines) - 1))
+                return
+        self.to_top()  # it is not loaded yet, or the oldest one
 
     def page(self, direction: int) -> None:
         """A window's height up (-1) or down (1), less a row."""
@@ -172,9 +178,11 @@ class Scrollback(RowsPane):
         room = self._room()
         upwards: list[Row] = []
         if room is None:
-            upwards = [part for line in self.loose for part in self._maker.notice(line)][::-1]
+            upwards = [part for line in self._model.loose for part in self._maker.notice(line)][
+                ::-1
+            ]
             return [row([])] * (height - len(upwards)) + upwards[:height][::-1]
-        self.loose.clear()
+        self._model.loose.clear()
         anchor = self.anchor(room)
         if anchor is None:
             self._anchors.pop(room.number, None)

@@ -43,7 +43,7 @@ class Presence(Tagged, tag="presence"):
 
 
 class Changed(Tagged, tag="changed"):
-    """A list is out of date and may be fetched again: `rooms`, `presence`, `sessions`."""
+    """A list is out of date and may be fetched again: `rooms`, `presence`, `role`, `sessions`."""
 
     what: str
 

@@ -67,6 +67,11 @@ class FrameReader:
         self._rest = chunk[start:] if start < end else b""
         return frames
 
+    @property
+    def partial(self) -> bool:
+        """Whether a frame has begun and is not complete."""
+        return bool(self._rest)
+
     def _refuse(self, length: int) -> RemoteProtocolError:
         if not length:
             return RemoteProtocolError("a frame of length zero", "bad_frame")

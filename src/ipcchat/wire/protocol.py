@@ -85,6 +85,11 @@ class Protocol:
             values.append(self._frames.error)
         return values
 
+    @property
+    def partial(self) -> bool:
+        """Whether a frame has begun and is not complete."""
+        return self._frames.partial
+
     def _open(self) -> bool:
         return self.state is not State.CLOSED
 

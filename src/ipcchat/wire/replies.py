@@ -8,11 +8,15 @@ from ipcchat.entries import Entry
 from ipcchat.wire.fields import Int, Tagged
 
 __all__ = [
+    "BanInfo",
+    "BansOk",
     "Done",
     "Error",
     "FollowOk",
     "HelloOk",
     "HistoryOk",
+    "InviteInfo",
+    "InvitesOk",
     "LoginOk",
     "Member",
     "MembersOk",
@@ -61,6 +65,48 @@ class LoginOk(Tagged, tag="ok"):
     nick: str
     role: str = "member"
     """`member` or `operator`."""
+    moved: bool = False
+    """The account moved from the login's secret to its key; the secret is worth nothing here."""
+    successor: str = ""
+    """The certificate (PEM) that will take the present one's place; empty: none is announced."""
+
+
+class InviteInfo(Struct, omit_defaults=True, gc=False):
+    """An invite."""
+
+    hash: str
+    """The SHA-256 of its token, as 64 hexadecimal digits."""
+    by: str
+    """The nick of who made it."""
+    uses: Int
+    """How many more accounts it makes."""
+    expires: Int
+    """Milliseconds since 1970 UTC."""
+
+
+class InvitesOk(Tagged, tag="ok"):
+    """A page of invites; `next` asks for the following one, empty: there is none."""
+
+    id: Int
+    items: list[InviteInfo]
+    next: str = ""
+
+
+class BanInfo(Struct, omit_defaults=True, gc=False):
+    """Who is banned."""
+
+    account: Int
+    nick: str
+    until: Int = 0
+    """Milliseconds since 1970 UTC; 0: for ever."""
+
+
+class BansOk(Tagged, tag="ok"):
+    """A page of bans; `next` asks for the following one, 0: there is none."""
+
+    id: Int
+    items: list[BanInfo]
+    next: Int = 0
 
 
 class FollowOk(Tagged, tag="ok", rename={"from_": "from"}):
@@ -140,6 +186,10 @@ class StatusOk(Tagged, tag="ok"):
     entries: Int = 0
     text: str = ""
     """Why it is not ready."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate that it shows; empty: there is no TLS."""
+    access: str = ""
+    """Who may make an account from another machine: `invite` or `open`."""
 
 
 class SessionInfo(Struct, omit_defaults=True, gc=False):
@@ -187,5 +237,7 @@ Reply: TypeAlias = (
     | MembersOk
     | StatusOk
     | SessionsOk
+    | InvitesOk
+    | BansOk
     | Error
 )

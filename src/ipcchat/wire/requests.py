@@ -6,6 +6,7 @@ from msgspec import field
 
 from ipcchat.entries import Cursor
 from ipcchat.wire.fields import DraftId, Int, Name, Tagged, Text
+from ipcchat.wire.moderation import Order
 
 __all__ = [
     "Follow",
@@ -48,7 +49,18 @@ class Login(Tagged, tag="login"):
     method: Name
     nick: Name = ""
     secret: Name = ""
-    """Method `secret`: 128 random bits as 32 hexadecimal digits, kept by the client."""
+    """Method `secret`: 128 random bits as 32 hexadecimal digits, kept by the client. With `key`:
+    what proved the account before, which moves to the key."""
+    key: Name = ""
+    """Method `key`: the Ed25519 public key as 64 hexadecimal digits."""
+    nonce: Name = ""
+    """Method `key`: 128 random bits as 32 hexadecimal digits, fresh for this login."""
+    signature: Name = ""
+    """Method `key`: that of the login's transcript, as 128 hexadecimal digits."""
+    token: Name = ""
+    """Method `token`: 32 random bytes in base64url, 43 characters, given by an operator."""
+    invite: Name = ""
+    """A token of an invite, likewise: lets a new account in where that needs one."""
     quiet: bool = False
     """Not shown in presence or member lists (scripts)."""
 
@@ -218,4 +230,5 @@ Request: TypeAlias = (
     | Log
     | Reload
     | Shutdown
+    | Order
 )

@@ -15,7 +15,14 @@ from ipcchat.wire import messages
 
 __all__ = ["render", "schema"]
 
-_ITEMS = (messages.Cursor, messages.Room, messages.Member, messages.SessionInfo)
+_ITEMS = (
+    messages.Cursor,
+    messages.Room,
+    messages.Member,
+    messages.SessionInfo,
+    messages.InviteInfo,
+    messages.BanInfo,
+)
 
 
 def schema() -> dict[str, Any]:

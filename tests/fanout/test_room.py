@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipcchat.entries import Entry
-from ipcchat.server.room import BATCH, Room, batches
+from ipcchat.fanout.room import BATCH, Room, batches
 from ipcchat.wire import codec
 
 

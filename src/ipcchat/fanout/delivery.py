@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from ipcchat.server.room import Room
+from ipcchat.fanout.room import Room
 from ipcchat.settings import ServerSettings
 
 __all__ = ["Delivery"]
@@ -73,6 +73,18 @@ class Delivery:
         self._scheduled = bool(self._line)
         if self._scheduled:
             self._loop.call_soon(self._serve)
+
+    def flush(self, room: Room) -> None:
+        """Hands out at once, to everybody, all that a room has collected."""
+        timer = self._waiting.pop(room, None)
+        if timer is not None:
+            timer.cancel()
+        while room.flushing or room.collected:
+            if not room.flushing:
+                room.begin(self._loop.time())
+            room.step(len(room.followers) + 1)
+        if room in self._line:
+            self._line.remove(room)
 
     def finish(self) -> None:
         """Hands out everything now: there will be no more turns."""

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from tests.support import serve
 
+from ipcchat.fanout.pager import Pager
 from ipcchat.server.access import Peer
 from ipcchat.server.connection import Connection
-from ipcchat.server.pager import Pager
 
 
 @pytest.mark.asyncio

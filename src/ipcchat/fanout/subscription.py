@@ -15,22 +15,52 @@ by the queue's bound and a page, whatever the backlog.
 """
 
 from enum import Enum, auto
+from typing import Protocol
+
+from msgspec import Struct
 
 from ipcchat.entries import Entry
 from ipcchat.errors import JournalError
+from ipcchat.fanout.pager import Pager
+from ipcchat.fanout.room import BATCH, Room, batches
 from ipcchat.journal.journal import Journal
-from ipcchat.server.connection import Connection
-from ipcchat.server.pager import Pager
-from ipcchat.server.room import BATCH, Room, batches
 from ipcchat.wire import codec
 from ipcchat.wire.messages import Gap, Live, Unfollowed
 
-__all__ = ["PAGE", "Phase", "Subscription"]
+__all__ = ["PAGE", "Outlet", "Phase", "Subscription"]
 
 PAGE = 60 * 1024
 """A page closes before so many bytes, and holds at least one entry."""
 _ROWS = 420
 """A page reads at most so many rows: the shortest entry makes a frame of 147 bytes."""
+
+
+class Outlet(Protocol):
+    """Where the batches go: a connection."""
+
+    @property
+    def closing(self) -> float:
+        """Not 0: it takes nothing more."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether a page may be written."""
+
+    @property
+    def takes(self) -> bool:
+        """Whether the transport takes bytes at present."""
+
+    def when_idle(self, subscription: "Subscription") -> None:
+        """The subscription's `step` is called once it is idle."""
+
+    def send(self, message: Struct) -> None:
+        """An event that is never dropped."""
+
+    def deliver(self, subscription: "Subscription", first: int, frames: bytes) -> bool:
+        """A batch that starts with seq `first`; false when the queue is over its bound."""
+
+    def drop(self, subscription: "Subscription") -> int | None:
+        """Drops the subscription's unwritten batches; the first seq dropped, or None."""
 
 
 class Phase(Enum):
@@ -47,7 +77,7 @@ class Subscription:
     __slots__ = ("_journal", "_pager", "_ticket", "connection", "next", "phase", "room")
 
     def __init__(
-        self, connection: Connection, room: Room, journal: Journal, pager: Pager, first: int
+        self, connection: Outlet, room: Room, journal: Journal, pager: Pager, first: int
     ) -> None:
         self.connection = connection
         self.room = room

@@ -30,6 +30,10 @@ def batches(frames: list[bytes]) -> Iterator[tuple[int, bytes]]:
         yield len(frames) - start, b"".join(frames[start:])
 
 
+_LIGHT = 16 * 1024
+"""Bytes that a follower may get and count as one: copying more costs more than the call."""
+
+
 class Follower(Protocol):
     """Who is handed the room's batches: a live subscription."""
 
@@ -47,6 +51,7 @@ class Room:
         "_tail",
         "_tail_bytes",
         "_tail_limit",
+        "_weight",
         "cost",
         "delivered",
         "flushed_at",
@@ -70,6 +75,8 @@ class Room:
         self._fresh: list[bytes] = []
         self._batches: list[tuple[int, int, bytes]] = []
         """Of the flush under way: first and last seq, and the bytes."""
+        self._weight = 1
+        """How many followers one counts for in this flush."""
         self._left: list[Follower] = []
         """Who has not had them."""
         self._tail: deque[tuple[str, bytes]] = deque()
@@ -110,19 +117,23 @@ class Room:
             first = self.delivered + 1
             self.delivered += count
             self._batches.append((first, self.delivered, data))
+        size = sum(len(data) for _, _, data in self._batches)
+        self._weight = 1 + size // _LIGHT
         self._left = list(self.followers)
         self._left.reverse()
         while self._tail_bytes > self._tail_limit:
             self._tail_bytes -= len(self._tail.popleft()[1])
 
     def step(self, most: int) -> int:
-        """Goes on with the flush for at most so many followers; how many it were.
+        """Goes on with the flush for at most so many followers, fewer where each gets much; how
+        many it were, in the same measure.
 
         Who attaches meanwhile has these batches already, and skips them; who fell back or left
         meanwhile is not served.
         """
         left, followers = self._left, self.followers
-        served = min(most, len(left))
+        weight = self._weight
+        served = min(max(1, most // weight), len(left))
         for _ in range(served):
             follower = left.pop()
             for first, last, data in self._batches:
@@ -130,7 +141,7 @@ class Room:
                     follower.offer(first, last, data)
         if not left:
             self._batches = []
-        return max(1, served)
+        return max(1, served) * weight
 
     def recent(self, first: int) -> list[bytes] | None:
         """The frames from seq `first` to the last delivered, or None where they are not kept."""

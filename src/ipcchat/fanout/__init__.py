@@ -1,0 +1,1 @@
+"""From what was committed to each follower: rooms, when they hand out, cursors, pages."""

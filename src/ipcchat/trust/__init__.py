@@ -1,0 +1,1 @@
+"""Whom one deals with: certificates, keys, pins; no socket, no asyncio."""
