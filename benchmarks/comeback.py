@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, closing
 from pathlib import Path
 
-from tests.support import Process, serve_process
+from tests.support import PLAINTEXT, Process, serve_process
 
 from benchmarks.machine import describe
 from ipcchat.client.chat import Chat, connect
@@ -37,7 +37,7 @@ from ipcchat.wire.messages import Ping
 SMALL = 1000
 MISSED = 1000
 TALKERS = 10
-IMPATIENT = ClientSettings(plaintext=True, retry_first=0.05, retry_early=0.1, retry_late=0.1)
+IMPATIENT = ClientSettings(plaintext=PLAINTEXT, retry_first=0.05, retry_early=0.1, retry_late=0.1)
 PATIENCE = 120
 """Seconds that a step may take."""
 

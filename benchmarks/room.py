@@ -17,7 +17,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from tests.support import serve_process
+from tests.support import PLAINTEXT, serve_process
 
 from benchmarks.machine import describe
 from ipcchat.client.chat import Chat, connect
@@ -25,7 +25,7 @@ from ipcchat.entries import Entry
 from ipcchat.settings import ClientSettings
 
 ROOM = "#lobby"
-PLAIN = ClientSettings(plaintext=True)
+PLAIN = ClientSettings(plaintext=PLAINTEXT)
 
 
 def cpu_seconds(pid: int) -> float:

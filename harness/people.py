@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from tests.support import PLAINTEXT
+
 import ipcchat
 from ipcchat.client.chat import Chat
 from ipcchat.entries import Entry
@@ -21,7 +23,7 @@ from ipcchat.settings import ClientSettings
 __all__ = ["EAGER", "Company", "Verdict", "judge"]
 
 EAGER = ClientSettings(
-    plaintext=True,
+    plaintext=PLAINTEXT,
     retry_early=0.1,
     retry_late=0.1,
     connect_timeout=2,

@@ -39,6 +39,7 @@ from ipcchat.wire.messages import (
 from ipcchat.wire.protocol import Protocol, Role
 
 __all__ = [
+    "PLAINTEXT",
     "Process",
     "RawClient",
     "draft",
@@ -49,6 +50,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+PLAINTEXT = "IPCCHAT_TESTS_TLS" not in os.environ
+"""Whether servers and clients speak without TLS where nothing else is said. The harness and the
+benchmarks can do both."""
 
 
 def draft() -> str:
@@ -59,7 +63,7 @@ def draft() -> str:
 def server_settings(**changes: Any) -> ServerSettings:
     """Settings of a server for tests: loopback, any port, plain, no limit of how fast one speaks,
     and nothing kept unless `data` is given."""
-    usual = {"listen": ("127.0.0.1:0",), "data": ":memory:", "say_burst": 0, "plaintext": True}
+    usual = {"listen": ("127.0.0.1:0",), "data": ":memory:", "say_burst": 0, "plaintext": PLAINTEXT}
     return ServerSettings(**{**usual, **changes})
 
 
@@ -99,7 +103,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IPCCHAT_")}
     return {
         **kept,
-        "IPCCHAT_PLAINTEXT": "true",
+        "IPCCHAT_PLAINTEXT": str(PLAINTEXT).lower(),
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_DATA_HOME": str(home / "data"),

@@ -241,14 +241,17 @@ def _person(state: State, entry: Entry, draft: Draft) -> None:
                 own = [key for key, kept in state.reserved.items() if kept.account == entry.by]
                 own.sort(key=lambda key: (state.reserved[key].until, key))
                 for key in own[: max(0, len(own) - rights.NICKS_KEPT + 1)]:
-                    del state.reserved[key]
-                state.reserved[before.key] = Reserved(entry.by, entry.time + rights.RESERVED)
-                state.reserved.pop(draft.key, None)
+                    _unreserve(state, key)
+                until = entry.time + rights.RESERVED
+                state.reserved[before.key] = Reserved(entry.by, until, before.skeleton)
+                _unreserve(state, draft.key)
             _name(state, before, entry.text, draft)
+            if before.skeleton and before.key != draft.key:
+                state.nick_skeletons[before.skeleton] = entry.by
         case "release" if entry.target:
             _name(state, state.accounts[entry.target], entry.text, draft)
         case "release":
-            del state.reserved[draft.key]
+            _unreserve(state, draft.key)
         case "role":
             account = state.accounts[entry.target]
             state.accounts[entry.target] = replace(account, role=entry.text)
@@ -271,6 +274,14 @@ def _person(state: State, entry: Entry, draft: Draft) -> None:
         state.credentials[draft.credential] = entry.target or entry.by
         if draft.scope:
             state.scopes[draft.credential] = draft.scope
+
+
+def _unreserve(state: State, key: str) -> None:
+    kept = state.reserved.pop(key, None)
+    if kept is None or state.nick_skeletons.get(kept.skeleton) != kept.account:
+        return
+    if state.accounts[kept.account].skeleton != kept.skeleton:
+        del state.nick_skeletons[kept.skeleton]
 
 
 def _name(state: State, account: Account, nick: str, draft: Draft) -> None:

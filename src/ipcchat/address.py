@@ -58,7 +58,7 @@ def parse_address(text: str) -> Address:
     """The address that was written, or a join link; empty: localhost. Raises UsageError."""
     text = text.strip()
     if text[: len(_SCHEME)].lower() == _SCHEME:
-        return _parse_link("".join(text.split()))  # one that was copied over two rows
+        return _parse_link("".join(text.replace("│", " ").split()))  # copied over several rows
     try:
         return _parse(text)
     except ValueError as error:

@@ -123,7 +123,7 @@ def _from_environment(
     mine = {_PREFIX + name.upper(): row for name, row in known.items()}
     for variable, value in environ.items():
         if variable in mine:
-            yield mine[variable].name, value, variable
+            yield _anywhere(mine[variable], variable).name, value, variable
         elif variable.startswith(_PREFIX) and variable not in every:
             warnings.append(
                 f"unknown setting {_line(variable)}{_suggestion(variable, mine, _PREFIX)}"
@@ -138,7 +138,14 @@ def _from_sets(sets: Sequence[str], known: Mapping[str, Row]) -> Iterator[Given]
             raise SettingError(f"--set {_line(given)}: write it as --set key=value")
         if name not in known:
             raise SettingError(f"--set: unknown setting {_line(key)}{_suggestion(name, known)}")
-        yield name, value.strip(), f"--set {name}"
+        yield _anywhere(known[name], f"--set {name}").name, value.strip(), f"--set {name}"
+
+
+def _anywhere(row: Row, origin: str) -> Row:
+    """Refuses a setting that counts in a file alone."""
+    if row.file_only:
+        raise SettingError(f"{origin}: this one counts in a configuration file alone")
+    return row
 
 
 def _suggestion(name: str, known: Mapping[str, Row], prefix: str = "") -> str:

@@ -71,12 +71,21 @@ def setting(
     choices: tuple[str, ...] = (),
     flag: bool = False,
     check: Check | None = None,
+    file_only: bool = False,
 ) -> T:
     """A row. Unit `bytes` makes it a size, `s` a duration in seconds; `flag`: has a flag of its
     own on the command line, else it is reached by `--set`; `check` raises IpcchatError for a text
-    that can't be used."""
-    row = {"unit": unit, "help": help, "low": low, "high": high, "choices": choices, "flag": flag}
-    return dataclasses.field(default=default, metadata={**row, "check": check})
+    that can't be used; `file_only`: it counts in a configuration file alone."""
+    row: dict[str, Any] = {
+        "unit": unit,
+        "help": help,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "flag": flag,
+    }
+    row |= {"check": check, "file_only": file_only}
+    return dataclasses.field(default=default, metadata=row)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +112,11 @@ class ServerSettings:
         "invite", "who may make an account from another machine", choices=_ACCESS, flag=True
     )
     plaintext: bool = setting(False, "TCP without TLS; on loopback alone", flag=True)
-    plaintext_anywhere: bool = setting(False, "without TLS on any address: everybody can listen in")
+    plaintext_anywhere: bool = setting(
+        False,
+        "without TLS on any address: everybody can listen in; in a file alone",
+        file_only=True,
+    )
     tls_cert: str = setting("", "certificate (PEM), instead of the server's own", flag=True)
     tls_key: str = setting("", "its private key (PEM), where that is another file", flag=True)
     backlog: int = setting(1024, "waiting to be accepted", "connections", 1)
@@ -173,7 +186,11 @@ class ClientSettings:
     token: str = setting("", "of a script's account, given by an operator; best in IPCCHAT_TOKEN")
     room: str = setting("#lobby", "room to open first", flag=True, check=check_room)
     plaintext: bool = setting(False, "TCP without TLS; to loopback alone", flag=True)
-    plaintext_anywhere: bool = setting(False, "without TLS to any address: everybody can listen in")
+    plaintext_anywhere: bool = setting(
+        False,
+        "without TLS to any address: everybody can listen in; in a file alone",
+        file_only=True,
+    )
     connect_timeout: float = setting(10.0, "for a connection to be made", "s", 0.1, 3600)
     ping_after: float = setting(20.0, "of silence before a sign of life is asked for", "s", 0.1)
     dead_after: float = setting(45.0, "of silence before a connection is given up", "s", 0.2)
@@ -213,6 +230,7 @@ class Row:
     choices: tuple[str, ...]
     flag: bool
     check: Check | None = None
+    file_only: bool = False
 
     @property
     def kind(self) -> str:

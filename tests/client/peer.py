@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from ipcchat.address import Address
-from ipcchat.client.connector import Trust
 from ipcchat.entries import Entry
 from ipcchat.errors import RemoteProtocolError
 from ipcchat.settings import ClientSettings
-from ipcchat.trust.pins import Pins
+from ipcchat.trust.pins import Pins, Trust
 from ipcchat.wire import codec
 from ipcchat.wire.messages import (
     Follow,

@@ -23,11 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ipcchat.address import Address
-from ipcchat.client.connector import NoAnswer, Trust, dial
+from ipcchat.client.connector import NoAnswer, dial
 from ipcchat.errors import ConnectionLost, FileError, SettingError, Untrusted
 from ipcchat.trust import certificate
 from ipcchat.trust.certificate import fingerprint, read_certificate, server_context, shown
-from ipcchat.trust.pins import Pins
+from ipcchat.trust.pins import Pins, Trust
 
 HELLO = b"hello from the application"
 WELCOME = b"welcome, whoever you are"

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -717,3 +717,42 @@ async def test_after_the_end_nothing_is_answered() -> None:
 def test_names_of_the_table_are_names() -> None:
     """What `test_a_nick_of_another_is_not_to_be_had` compares is different as it is typed."""
     assert names.key("ａｎｎ") == "ann" and names.key("ѕсоре") != "scope"
+
+
+@pytest.mark.asyncio
+async def test_of_two_who_move_one_account_at_once_one_has_it_and_none_a_bad_name() -> None:
+    secret = secrets.token_hex(16)
+    async with serve() as server:
+        address = server.addresses[0]
+        async with RawClient.login(address, "ann", secret) as ann:
+            account = ann.account
+        async with AsyncExitStack() as stack:
+            visitors = [await stack.enter_async_context(Visitor.meet(address)) for _ in range(3)]
+            asked = [
+                visitors[0].proof(Identity.make(), "\x1b]0;pwned\x07", secret=secret),
+                visitors[1].proof(Identity.make(), "\x1b]0;pwned\x07", secret=secret),
+                Login(visitors[2].next_id(), "secret", nick="ann", secret=secret),
+            ]
+            told = (visitor.told(login) for visitor, login in zip(visitors, asked, strict=True))
+            answers = await asyncio.gather(*told)
+        inside = [it for it in answers if isinstance(it, LoginOk)]
+        assert inside and {(it.account, it.nick) for it in inside} == {(account, "ann")}
+        assert {it.code for it in answers if isinstance(it, Error)} <= {"bad_proof", "bad_name"}
+        assert {it.nick for it in server._journal.state.accounts.values()} == {"operator", "ann"}
+
+
+@pytest.mark.asyncio
+async def test_look_alikes_that_are_refused_leave_no_row() -> None:
+    async with serve() as server:
+        address = server.addresses[0]
+        async with RawClient.login(address, "paypal"):
+            before = server._journal.state.applied
+            for _ in range(5):
+                client = await RawClient.open(address)
+                await client.ask(Hello(client.next_id(), [1]))
+                login = Login(
+                    client.next_id(), "secret", nick="pаypаl", secret=secrets.token_hex(16)
+                )
+                assert (await client.ask(login)).code in ("look_alike", "bad_name")
+                await client.close()
+            assert server._journal.state.applied == before

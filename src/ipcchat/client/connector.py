@@ -15,7 +15,6 @@ import os
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ipcchat.address import Address
 from ipcchat.errors import ConnectionLost, SettingError, Unreachable, Untrusted
 from ipcchat.trust.certificate import fingerprint, shown
-from ipcchat.trust.pins import Pin, Pins
+from ipcchat.trust.pins import Pin, Trust
 
 if TYPE_CHECKING:
     import ssl
@@ -49,19 +48,6 @@ class NoAnswer(Unreachable):
     """Nobody has answered yet: trying on may help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """How a client makes sure whom it talks to over TCP. Unix sockets are always plain."""
-
-    pins: Pins
-    plaintext: bool = False
-    """No TLS; on loopback alone."""
-    plaintext_anywhere: bool = False
-    """… and on any other address too."""
-    expected: str = ""
-    """The fingerprint that a join link names: 64 hexadecimal digits, lower case."""
-
-
 async def dial(
     address: Address | socket.socket,
     factory: Callable[[], P],
@@ -84,6 +70,7 @@ async def dial(
                 _, protocol = await loop.create_unix_connection(factory, address.path)
                 return protocol
             if trust.plaintext:
+                await _refuse_downgrade(address, trust)
                 sock = await _reach(address)
                 if not trust.plaintext_anywhere:
                     _check_near(sock, address)
@@ -100,6 +87,15 @@ async def dial(
         why = os.strerror(error.errno) if error.errno else str(error)
         hint = _HINTS.get(error.errno or 0, "")
         raise Unreachable(f"cannot reach {address}: {why.lower()}", hint) from None
+
+
+async def _refuse_downgrade(address: Address, trust: Trust) -> None:
+    """A server that is known to speak TLS is not spoken to plainly."""
+    if trust.expected or await asyncio.to_thread(trust.pins.find, address) is not None:
+        raise SettingError(
+            f"no plain connection to {address}: it is known by its certificate",
+            f"leave out --plaintext, or: ipcchat-client forget {address}",
+        )
 
 
 async def _attach(sock: socket.socket, factory: Callable[[], P], **tls: Any) -> P:

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from ipcchat import paths
 from ipcchat.address import Address
-from ipcchat.client.connector import NoAnswer, Trust, dial
+from ipcchat.client.connector import NoAnswer, dial
 from ipcchat.client.link import Credentials, Link
 from ipcchat.client.waking import Waking, boot_time
 from ipcchat.errors import (
@@ -39,7 +39,7 @@ from ipcchat.errors import (
 )
 from ipcchat.settings import ClientSettings
 from ipcchat.trust.identity import NO_TLS
-from ipcchat.trust.pins import FILE, Pins
+from ipcchat.trust.pins import FILE, Pins, Trust
 from ipcchat.wire.messages import HelloOk, LoginOk
 
 __all__ = ["Lifeline", "Owner", "backoff"]

@@ -61,18 +61,21 @@ class Delivery:
         """One turn: a slice, of one room or of several small ones."""
         self._scheduled = True  # what begins meanwhile is served below
         budget = self._settings().slice_members
-        while self._line and budget > 0:
-            room = self._line.popleft()
-            start = self._loop.time()
-            budget -= room.step(budget)
-            room.cost += self._loop.time() - start
-            if room.flushing:
-                self._line.append(room)
-            elif room.collected:
-                self.ready(room)
-        self._scheduled = bool(self._line)
-        if self._scheduled:
-            self._loop.call_soon(self._serve)
+        try:
+            while self._line and budget > 0:
+                room = self._line[0]
+                start = self._loop.time()
+                budget -= room.step(budget)
+                room.cost += self._loop.time() - start
+                self._line.popleft()
+                if room.flushing:
+                    self._line.append(room)
+                elif room.collected:
+                    self.ready(room)
+        finally:  # whatever one follower does, the others go on
+            self._scheduled = bool(self._line)
+            if self._scheduled:
+                self._loop.call_soon(self._serve)
 
     def flush(self, room: Room) -> None:
         """Hands out at once, to everybody, all that a room has collected."""
@@ -88,8 +91,9 @@ class Delivery:
 
     def finish(self) -> None:
         """Hands out everything now: there will be no more turns."""
-        for room, timer in tuple(self._waiting.items()):
-            timer.cancel()
-            self._due(room)
-        while self._line:
-            self._serve()
+        while self._waiting or self._line:
+            for room, timer in tuple(self._waiting.items()):
+                timer.cancel()
+                self._due(room)
+            while self._line:
+                self._serve()

@@ -51,9 +51,14 @@ def _taken(state: Overlay, draft: Draft, account: int) -> str:
     kept = state.reserved.get(draft.key)
     if kept is not None and kept.account != account and kept.until > draft.time:
         return "nick_taken"
-    if draft.skeleton and state.nick_skeletons.get(draft.skeleton) not in (None, account):
-        return "look_alike"
-    return ""
+    alike = state.nick_skeletons.get(draft.skeleton) if draft.skeleton else None
+    if alike is None or alike == account:
+        return ""
+    holds = state.account(alike).skeleton == draft.skeleton or any(
+        kept.skeleton == draft.skeleton and kept.account == alike and kept.until > draft.time
+        for _, kept in state.reserved.items()
+    )
+    return "look_alike" if holds else ""
 
 
 def _reserve(state: Overlay, draft: Draft, account: Account) -> None:
@@ -62,8 +67,19 @@ def _reserve(state: Overlay, draft: Draft, account: Account) -> None:
         (kept.until, key) for key, kept in state.reserved.items() if kept.account == account.number
     ]
     for _, key in sorted(own)[: max(0, len(own) - NICKS_KEPT + 1)]:
-        state.reserved.remove(key)
-    state.reserved[account.key] = Reserved(account.number, draft.time + RESERVED)
+        _unreserve(state, key)
+    state.reserved[account.key] = Reserved(account.number, draft.time + RESERVED, account.skeleton)
+
+
+def _unreserve(state: Overlay, key: str) -> None:
+    """A nick is nobody's any more, and what looks like it."""
+    kept = state.reserved.get(key)
+    if kept is None:
+        return
+    state.reserved.remove(key)
+    alike = state.nick_skeletons.get(kept.skeleton)
+    if alike == kept.account and state.account(alike).skeleton != kept.skeleton:
+        state.nick_skeletons.remove(kept.skeleton)
 
 
 def _nick(state: Overlay, draft: Draft) -> Decision:
@@ -75,8 +91,10 @@ def _nick(state: Overlay, draft: Draft) -> Decision:
     decision = fact(state, draft, "rename", text=draft.name)
     if account.key != draft.key:
         _reserve(state, draft, account)
-        state.reserved.remove(draft.key)
+        _unreserve(state, draft.key)
     state.set_account(replace(account, nick=draft.name, key=draft.key, skeleton=draft.skeleton))
+    if account.skeleton and account.key != draft.key:
+        state.nick_skeletons[account.skeleton] = account.number  # reserved, as the nick is
     return Decision(Outcome(time=draft.time), decision.entry)
 
 
@@ -85,7 +103,7 @@ def _release(state: Overlay, draft: Draft) -> Decision:
     if not draft.target:
         if state.reserved.get(draft.key) is None:
             return _no(draft, "no_account")
-        state.reserved.remove(draft.key)
+        _unreserve(state, draft.key)
         return fact(state, draft, "release")
     account = state.accounts.get(draft.target)
     if account is None or account.role == "operator":
@@ -105,6 +123,8 @@ def _account(state: Overlay, draft: Draft) -> Decision:
     number = state.credentials.get(draft.older) if draft.older else None
     if number is not None:
         return _prove(state, draft, number)
+    if not draft.name:  # it was to move, and another connection was first
+        return _no(draft, "bad_proof")
     if code := _uninvited(state, draft) or _taken(state, draft, 0):
         return _no(draft, code)
     _use(state, draft)

@@ -1,8 +1,8 @@
 """The tables of the SQLite journal, and how an older file becomes a present one.
 
 An entry's key is packed: `room << 40 | seq`, so that a room's history lies together. It never
-leaves this package. `fact` holds what the entry does not show but a rebuild needs: the canonical
-name and the credential, a line each.
+leaves this package. `fact` holds what the entry does not show but a rebuild needs, as a JSON object
+(in format 1: the canonical name and the credential, a line each).
 """
 
 import contextlib
@@ -98,7 +98,7 @@ def _version_2(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE bans (account INTEGER PRIMARY KEY, until INTEGER NOT NULL)")
     db.execute(
         "CREATE TABLE reserved (key TEXT PRIMARY KEY, account INTEGER NOT NULL,"
-        " until INTEGER NOT NULL) WITHOUT ROWID"
+        " until INTEGER NOT NULL, skeleton TEXT NOT NULL) WITHOUT ROWID"
     )
     _name_again(db, "rooms", "name")
     _name_again(db, "accounts", "nick")
@@ -111,6 +111,7 @@ def _name_again(db: sqlite3.Connection, table: str, column: str) -> None:
         f"SELECT number, {column}, key FROM {table} WHERE {column} != '' ORDER BY number"
     ).fetchall()
     keys = {key: number for number, _, key in named}
+    looks: set[str] = set()
     for number, name, key in named:
         wanted = names.key(name)
         if keys.get(wanted, number) == number:
@@ -118,9 +119,11 @@ def _name_again(db: sqlite3.Connection, table: str, column: str) -> None:
             keys[wanted] = number
         else:
             wanted = key
+        look = names.skeleton(name)
+        look = "" if look in looks else look  # the oldest of those that look alike has it
+        looks.add(look)
         db.execute(
-            f"UPDATE {table} SET key = ?, skeleton = ? WHERE number = ?",
-            (wanted, names.skeleton(name), number),
+            f"UPDATE {table} SET key = ?, skeleton = ? WHERE number = ?", (wanted, look, number)
         )
 
 

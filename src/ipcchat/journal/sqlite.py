@@ -17,6 +17,7 @@ When storing fails:
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -257,9 +258,12 @@ class SqliteJournal:
             self._db.close()
         self._db = connect(self.path)
         self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
-        (blocked, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if blocked:
-            raise sqlite3.OperationalError("its readers do not end")
+        end = time.monotonic() + _PATIENCE / 1000
+        # SQLite itself never waits for another checkpoint.
+        while self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > end:
+                raise sqlite3.OperationalError("its readers do not end")
+            time.sleep(0.01)
         self._db.execute("PRAGMA busy_timeout = 0")
         state = tables.load(self._db)
         missed = [

@@ -64,6 +64,8 @@ class Reserved(Struct, frozen=True):
     account: int
     until: int
     """Milliseconds since 1970 UTC."""
+    skeleton: str = ""
+    """Of the nick: what looks like it is reserved too."""
 
 
 @dataclass(slots=True)

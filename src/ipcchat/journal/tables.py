@@ -68,6 +68,9 @@ def load(db: sqlite3.Connection) -> State:
         held = getattr(state, name)
         for key, *values in db.execute(f"SELECT * FROM {rows.table}"):
             held[key] = rows.value(*values)
+    for kept in state.reserved.values():
+        if kept.skeleton:
+            state.nick_skeletons.setdefault(kept.skeleton, kept.account)
     for room, account in db.execute("SELECT room, account FROM members"):
         state.members.setdefault(room, set()).add(account)
         state.joined.setdefault(account, set()).add(room)
@@ -153,7 +156,7 @@ _LAYERS = {
     "invites": _Rows("invites", "hash", 3, Invite),
     "admitted": _Rows("admitted", "credential", 1, _itself, _one),
     "bans": _Rows("bans", "account", 1, _itself, _one),
-    "reserved": _Rows("reserved", "key", 2, Reserved),
+    "reserved": _Rows("reserved", "key", 3, Reserved),
 }
 """The state's name for it → its table."""
 

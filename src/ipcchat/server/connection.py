@@ -152,6 +152,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._owner.settings.high_water)
+        self.opened_at = self._loop.time()  # with TLS: after the handshake
         self._owner.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -182,10 +183,8 @@ class Connection(asyncio.BufferedProtocol):
         self._owner.lost(self)
 
     def park(self, values: list[Struct | RemoteProtocolError]) -> None:
-        """Keeps values for when requests in flight have been answered; stops reading until then.
-
-        Bounded by the one chunk that they came in.
-        """
+        """Keeps values, bounded by the one chunk that they came in, until requests in flight have
+        been answered; nothing is read until then."""
         self._parked = values
         self._hold(_PARKED)
 
@@ -370,11 +369,8 @@ class Connection(asyncio.BufferedProtocol):
     # --- the end ----------------------------------------------------------------------
 
     def close(self, message: Bye | Error) -> None:
-        """Says why, then closes: what is queued goes first, and the peer gets LINGER to read it.
-
-        The rest of what the peer sends is discarded, not refused: a reset would take the last
-        frame away from it.
-        """
+        """Says why, then closes: what is queued goes first, the peer gets LINGER to read it. What
+        it sends is discarded, not refused: a reset would take that last frame away."""
         if self.closing or self.transport is None:
             return
         self._queue.append((None, 0, codec.encode(message)))
@@ -385,11 +381,14 @@ class Connection(asyncio.BufferedProtocol):
         self.transport.write(b"".join(parts))
         self._parked = []
         self._held = 0
-        if self.transport.can_write_eof():
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        try:
             self.transport.write_eof()
             self.transport.resume_reading()
-        else:
-            self.transport.close()
+        except OSError:  # the peer is gone already
+            self.transport.abort()
 
     def abort(self) -> None:
         """Closes at once; nothing more is sent."""

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ipcchat import names
 from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.errors import CODES, Refused
 from ipcchat.fanout.delivery import Delivery
@@ -126,12 +127,14 @@ class Hub:
         """Somebody who is not invited would like to join: operators are told, once. Under a nick
         the first one counts: whom they were told of is whom they let in."""
         known = self.asking.get(key)
-        if known is not None:
-            if known.credential == credential:
-                self.asking.move_to_end(key)
+        if known is not None and known.credential == credential:
+            self.asking.move_to_end(key)
             return
         source = source_of(address.rpartition(":")[0].strip("[]")).key
         if self._asks.take(hash(source), time.monotonic()):
+            return
+        if known is not None:
+            self.log.warning("asks", f"{nick} @{address} asks to join, too: not who asked first")
             return
         self.asking[key] = Stranger(nick, credential)
         if len(self.asking) > _ASKING:
@@ -338,6 +341,7 @@ class Hub:
                     self.presence.renamed(entry.target)
                 self.log.info("release", f"{entry.nick} freed a nick; {nick or 'nobody'} had it")
             case "admit":
+                self.asking.pop(names.key(entry.text), None)
                 self.log.info("admit", f"{entry.nick} admits {entry.text}")
             case "account":
                 self.log.debug("account", f"{entry.text} is new here")

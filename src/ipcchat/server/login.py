@@ -110,7 +110,6 @@ class Door:
             if account is not None:
                 self._enter(connection, login, account, credential)
                 return False
-            before = known.credentials.get(older)
             draft = self._newcomer(connection.peer, login, credential, older)
         except (Refused, TextError) as error:
             self._refuse(connection, refusal(login.id, error))
@@ -118,7 +117,7 @@ class Door:
         connection.in_flight += 1
         self._hub.began(1)
         future = self._hub.journal.append([draft])
-        future.add_done_callback(partial(self._decided, connection, login, credential, before))
+        future.add_done_callback(partial(self._decided, connection, login, credential))
         return True
 
     def _newcomer(self, peer: access.Peer, login: Login, credential: str, older: str) -> Draft:
@@ -130,8 +129,8 @@ class Door:
         if login.method == "token":
             raise Refused("bad_proof", "that token is unknown, or was revoked")
         nick = login.nick or (access.login_name(peer.uid) if login.method == "peer" else "")
-        nick = nick if moves else names.check_nick(nick)
-        key = names.key(nick)
+        nick = "" if moves else names.check_nick(nick)
+        key, skeleton = names.key(nick), names.skeleton(nick)
         opened = peer.trusted or self._hub.settings.access == "open"
         invite = ""
         if not opened and not moves and known.admitted.get(credential, 0) <= now:
@@ -146,6 +145,8 @@ class Door:
         holder = known.reserved.get(key)
         if not moves and (key in known.nick_keys or (holder is not None and holder.until > now)):
             raise Refused("nick_taken")
+        if not moves and skeleton in known.nick_skeletons:
+            raise Refused("look_alike")
         return Draft(
             account=0,
             id=secrets.token_hex(16),
@@ -153,7 +154,7 @@ class Door:
             time=now,
             name=nick,
             key=key,
-            skeleton=names.skeleton(nick),
+            skeleton=skeleton,
             credential=credential,
             older=older,
             invite=invite,
@@ -165,7 +166,6 @@ class Door:
         connection: Connection,
         login: Login,
         credential: str,
-        before: int | None,
         future: asyncio.Future[list[Outcome]],
     ) -> None:
         self._hub.ended(1)
@@ -177,8 +177,12 @@ class Door:
         elif code := future.result()[0].code:
             self._refuse(connection, Error(id=login.id, code=code, text=CODES[code].text))
         elif not connection.closing:
-            account = self._hub.journal.state.credentials[credential]
-            self._enter(connection, login, account, credential, moved=account == before)
+            account = self._hub.journal.state.credentials.get(credential)
+            if account is None:  # another connection has moved it to a key meanwhile
+                text = CODES["bad_proof"].text
+                self._refuse(connection, Error(id=login.id, code="bad_proof", text=text))
+            else:
+                self._enter(connection, login, account, credential)
         connection.answered()
 
     def _enter(
@@ -187,8 +191,6 @@ class Door:
         login: Login,
         account: int,
         credential: str,
-        *,
-        moved: bool = False,
     ) -> None:
         if self._hub.journal.state.banned(account, now_ms()):
             connection.close(Error(id=login.id, code="banned", text=CODES["banned"].text))
@@ -205,7 +207,7 @@ class Door:
                 account=account,
                 nick=session.nick,
                 role=session.role,
-                moved=moved,
+                moved=login.method == "key" and bool(login.secret),
                 successor=self._hub.successor if connection.peer.fingerprint != NO_TLS else "",
             ),
         )

@@ -62,7 +62,13 @@ def _draft(session: Session, request: Any, kind: str, now: int, **about: Any) ->
 
 def _find(hub: Hub, nick: str) -> int:
     """The account that has a nick; 0: none."""
-    return hub.journal.state.nick_keys.get(names.key(nick), 0)
+    return hub.journal.state.nick_keys.get(_key(hub, nick), 0)
+
+
+def _key(hub: Hub, nick: str) -> str:
+    """The key of a nick: that of an account of older data, where one has it, or the present."""
+    older = text.fold(nick)
+    return older if older in hub.journal.state.nick_keys else names.key(nick)
 
 
 def _about(hub: Hub, nick: str) -> dict[str, Any]:
@@ -108,7 +114,7 @@ def unban(hub: Hub, session: Session, request: Unban, now: int) -> Draft:
 def release(hub: Hub, session: Session, request: Release, now: int) -> Draft:
     """Frees a nick: its account gets one made of it and the account's number, or, where it is an
     old nick that is only reserved, it is so no longer."""
-    key = names.key(request.nick)
+    key = _key(hub, request.nick)
     number = _find(hub, request.nick)
     if not number:
         return _draft(session, request, "release", now, key=key)

@@ -64,7 +64,7 @@ TABLE: dict[type[Struct], Row] = {
     messages.Topic: Row(change=changes.topic, cost=1),
     messages.Nick: Row(change=changes.nick, cost=1),
     messages.Read: Row(change=changes.read),
-    messages.Withdraw: Row(change=changes.withdraw, scoped=True),
+    messages.Withdraw: Row(change=changes.withdraw, scoped=True, cost=1),
     messages.Follow: Row(read=questions.follow),
     messages.Unfollow: Row(question=questions.unfollow),
     messages.History: Row(read=questions.history),

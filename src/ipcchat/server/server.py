@@ -13,6 +13,7 @@ import random
 import secrets
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from msgspec import Struct
@@ -281,6 +282,7 @@ class Server:
         if self._reread is None:
             return
         before, after = self.settings, self._reread()
+        after = replace(after, plaintext=before.plaintext)  # said below; a port is one or the other
         try:
             self._security.load(after)
         except FileError as error:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["FILE", "Pin", "Pins"]
+__all__ = ["FILE", "Pin", "Pins", "Trust"]
 
 FILE = "servers.json"
 
@@ -262,3 +262,16 @@ def _is_hex(items: list[object]) -> bool:
 
 def _why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How a client makes sure whom it talks to over TCP. Unix sockets are always plain."""
+
+    pins: Pins
+    plaintext: bool = False
+    """No TLS; on loopback alone."""
+    plaintext_anywhere: bool = False
+    """… and on any other address too."""
+    expected: str = ""
+    """The fingerprint that a join link names: 64 hexadecimal digits, lower case."""

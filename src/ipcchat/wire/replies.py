@@ -66,7 +66,7 @@ class LoginOk(Tagged, tag="ok"):
     role: str = "member"
     """`member` or `operator`."""
     moved: bool = False
-    """The account moved from the login's secret to its key; the secret is worth nothing here."""
+    """The login had a secret besides its key: that is worth nothing here any more."""
     successor: str = ""
     """The certificate (PEM) that will take the present one's place; empty: none is announced."""
 
