@@ -190,3 +190,12 @@ def test_what_is_not_text_can_not_be_sent() -> None:
 
 def test_every_code_that_decoding_gives_is_in_the_table() -> None:
     assert {"bad_utf8", "bad_json", "bad_field", "unknown_type"} <= CODES.keys()
+
+
+def test_many_at_once_are_as_one_by_one() -> None:
+    pings = [messages.Ping(number) for number in range(3)]
+    frames = codec.frames(pings)
+    assert frames == [codec.encode(ping) for ping in pings]
+    payloads = [frame[HEADER:] for frame in frames]
+    assert codec.decode_requests(payloads) == pings
+    assert codec.decode_requests([*payloads, b"?"]) is None

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipcchat.wire.framing import HEADER, LIMIT, LIMIT_BEFORE_LOGIN, FrameReader, encode_frame
+from ipcchat.wire.protocol import Protocol, Role
 
 PAYLOADS = [b"a", b"{}", b"x" * 300, "é€😀".encode(), b"\0\0\0\1"]
 STREAM = b"".join(map(encode_frame, PAYLOADS))
@@ -103,3 +104,13 @@ def test_any_frames_cut_anywhere(payloads: list[bytes], data: st.DataObject) -> 
     chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
     assert feed(reader, *chunks) == payloads
     assert reader.feed_eof() is None
+
+
+@pytest.mark.parametrize("end", range(6))
+def test_a_frame_that_has_begun_is_partial(end: int) -> None:
+    frame = encode_frame(b"{}")
+    for whole in (reader := FrameReader(), protocol := Protocol(Role.SERVER)):
+        assert not whole.partial
+    reader.feed(frame[:end])
+    protocol.receive(frame[:end])
+    assert reader.partial == protocol.partial == (0 < end < len(frame))
