@@ -90,8 +90,12 @@ async def dial(
 
 
 async def _refuse_downgrade(address: Address, trust: Trust) -> None:
-    """A server that is known to speak TLS is not spoken to plainly."""
-    if trust.expected or await asyncio.to_thread(trust.pins.find, address) is not None:
+    """A server that is known to speak TLS is not spoken to plainly, but on this very machine, where
+    ports change hands."""
+    known = trust.expected
+    if trust.plaintext_anywhere and not known:
+        known = "pinned" if await asyncio.to_thread(trust.pins.find, address) else ""
+    if known:
         raise SettingError(
             f"no plain connection to {address}: it is known by its certificate",
             f"leave out --plaintext, or: ipcchat-client forget {address}",
