@@ -198,3 +198,9 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
         error.text.encode()
     else:
         assert address.path or (address.host and 0 < address.port < 65536)
+
+
+@pytest.mark.parametrize("written", ["unix", "ipcchat://unix/", "ipcchat://unix:5555/"])
+def test_no_host_is_called_as_a_socket_begins(written: str) -> None:
+    with pytest.raises(UsageError):
+        parse_address(written)

@@ -111,6 +111,8 @@ def _host_and_port(text: str) -> tuple[str, int]:
     if text.count(":") > 1:
         return _ipv6(text), DEFAULT_PORT
     host, colon, port = text.partition(":")
+    if host == "unix":
+        raise ValueError("no host is called so here")  # unix:PATH is a socket
     if host and not _HOST.fullmatch(host):
         raise ValueError("no host has that name")
     return host, _port(port) if colon else DEFAULT_PORT
