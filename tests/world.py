@@ -48,6 +48,7 @@ from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub
 from ipcchat.server.login import Door
 from ipcchat.server.requests import Gate
+from ipcchat.server.security import Security
 from ipcchat.settings import ClientSettings, ServerSettings
 from ipcchat.wire import codec, messages
 from ipcchat.wire.messages import Done, Gap, HelloOk, LoginOk, Presence, Unfollowed
@@ -231,9 +232,8 @@ def _person(state: State, entry: Entry, draft: Draft) -> None:
             state.last_account += 1
             _name(state, Account(entry.by, "", "", draft.role or "member"), entry.text, draft)
             if not draft.open:
-                if draft.credential in state.admitted:
-                    del state.admitted[draft.credential]
-                elif (invite := state.invites.pop(draft.invite)).uses > 1:
+                until = state.admitted.pop(draft.credential, 0)
+                if until <= entry.time and (invite := state.invites.pop(draft.invite)).uses > 1:
                     state.invites[draft.invite] = replace(invite, uses=invite.uses - 1)
         case "rename":
             before = state.accounts[entry.by]
@@ -639,7 +639,8 @@ class Server:
         self.settings = SERVER
         self.journal = Journal(disk, self.loop, SERVER)
         with self.loop.running():
-            self.hub = Hub(SERVER, self.journal, EventLog("error"), Admission(SERVER))
+            log, security = EventLog("error"), Security(None)
+            self.hub = Hub(SERVER, self.journal, log, Admission(SERVER), security)
             self._door = Door(self.hub)
             self._gate = Gate(self.hub)
         self.tick = self.hub.tick

@@ -24,7 +24,7 @@ def own_address() -> str:
     """An address of this machine that is not loopback: who comes from there is a stranger."""
     for address in reachable(["0.0.0.0:1"]):
         return address.host
-    pytest.skip("this machine has no address but loopback")
+    pytest.skip("this machine has no address but loopback: nobody is a stranger")
 
 
 @contextmanager

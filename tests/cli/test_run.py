@@ -77,7 +77,7 @@ def test_help_of_the_client_names_its_commands(capsys: pytest.CaptureFixture[str
     assert "commands: forget, identity, send, tail" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_help_through_a_full_disk(tmp_path: Path) -> None:
     done = ran(tmp_path, "server", "--help", redirect=">/dev/full")
     assert done.returncode == 1

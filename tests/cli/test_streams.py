@@ -139,7 +139,7 @@ async def test_closing_does_not_wait_long_for_a_reader(pipe: Pipe) -> None:
         await writer.close(seconds=0.1)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 async def test_a_full_disk_is_a_file_error() -> None:
     fd = os.open("/dev/full", os.O_WRONLY)
     try:

@@ -144,7 +144,7 @@ def test_a_slow_reader_gets_everything(server: Process, home: Path, room: str) -
     assert seqs == list(range(1, 156))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_said(server: Process, home: Path, room: str) -> None:
     done = ran(home, *tail(server, room), redirect=">/dev/full")
     assert done.returncode == 1

@@ -46,7 +46,7 @@ async def test_nothing_acknowledged_is_lost_when_the_power_goes(tmp_path: Path) 
     try:
         compile_shim("power", tmp_path)
     except NoCompiler as error:
-        pytest.skip(str(error))
+        pytest.skip(f"the power can't be cut here: {error}")
     assert_clean(await power(2, people=3, seed=1, longest=0.5))
 
 

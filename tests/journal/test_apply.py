@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.journal.making import LOBBY
+from tests.world import Disk, rebuilt
 
 from ipcchat.entries import Entry
 from ipcchat.errors import CODES
@@ -227,3 +228,21 @@ def test_the_beginning_is_what_the_others_build_on() -> None:
     assert store.state.rooms[LOBBY].name == "#lobby"
     assert store.state.last_account == 2
     assert [entry.kind for entry in store.entries] == ["create", "account", "account"]
+
+
+@pytest.mark.parametrize("uses", [1, 2])
+@pytest.mark.parametrize("time", [49, 50])
+def test_a_rebuild_uses_up_what_let_a_stranger_in(time: int, uses: int) -> None:
+    disk, state = Disk(), State()
+    asked = [
+        *BEGINNING,
+        Draft(1, "1" * 32, "admit", 1, credential="z", until=50),
+        Draft(1, "2" * 32, "invite", 1, credential="x", seq=uses, until=99),
+        Draft(0, "3" * 32, "account", time, name="ann", key="ann", credential="z", invite="x"),
+    ]
+    overlay = Overlay(state)
+    decisions = decide(overlay, asked, disk.outcomes.get)
+    disk.store(asked, decisions, overlay)
+    overlay.merge()
+    assert state.last_account == 3
+    assert rebuilt(disk).invites == state.invites and rebuilt(disk).admitted == state.admitted

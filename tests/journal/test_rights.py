@@ -217,6 +217,21 @@ async def test_who_is_admitted_comes_in_once_with_that_proof_and_in_time(where: 
         assert not journal.state.admitted
 
 
+@pytest.mark.parametrize(("time", "left"), [(4999, 1), (5000, 0)])
+async def test_an_invite_lets_in_whose_admission_is_over(
+    where: Where, time: int, left: int
+) -> None:
+    async with where() as journal:
+        await people(journal)
+        await one(journal, order("admit", credential="key:c", until=5000))
+        await one(journal, order("invite", credential="x", seq=1))
+        carl = newcomer("carl", credential="key:c", invite="x", time=time)
+        dave = newcomer("dave", invite="x", time=time)
+        outcomes = await journal.append([carl, dave])
+        assert [it.code for it in outcomes] == ["", "" if left else "bad_invite"]
+        assert not journal.state.admitted and not journal.state.invites
+
+
 async def test_an_account_moves_to_a_key_and_its_older_proof_is_none(where: Where) -> None:
     async with where() as journal:
         await people(journal)

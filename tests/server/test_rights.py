@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
-from tests.server.test_entrance import (
+from tests.server.visitor import (
     SECONDS,
     Visitor,
     answer,

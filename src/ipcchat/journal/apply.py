@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
 from ipcchat.journal import rights
-from ipcchat.journal.drafts import OPERATORS, Decision, Draft, Outcome
+from ipcchat.journal.drafts import OPERATORS, Decision, Draft, Outcome, refused
 from ipcchat.journal.state import Overlay, Room, Stored
 
 __all__ = ["Attempt", "Decision", "Lookup", "StoreFailure", "apply", "decide", "isolate"]
@@ -83,9 +83,9 @@ def apply(state: Overlay, draft: Draft, earlier: Stored | None) -> Decision:
     if draft.kind == "withdraw":
         return Decision(Outcome(code="withdrawn", time=draft.time))
     if draft.refusal:
-        return _refuse(draft, draft.refusal)
+        return refused(draft, draft.refusal)
     if draft.account != SERVER and (code := _unable(state, draft)):
-        return _refuse(draft, code)
+        return refused(draft, code)
     return _DEEDS[draft.kind](state, draft)
 
 
@@ -95,8 +95,7 @@ def _unable(state: Overlay, draft: Draft) -> str:
         draft.account
     ).role != "operator":
         return "forbidden"
-    until = state.bans.get(draft.account)
-    return "banned" if until is not None and (until == 0 or draft.time < until) else ""
+    return "banned" if state.banned(draft.account, draft.time) else ""
 
 
 def _again(draft: Draft, outcome: Outcome, content: bytes) -> Decision:
@@ -105,21 +104,9 @@ def _again(draft: Draft, outcome: Outcome, content: bytes) -> Decision:
     return Decision(outcome, stored=False)
 
 
-def _refuse(draft: Draft, code: str) -> Decision:
-    return Decision(Outcome(draft.room, 0, draft.time, code))
-
-
-def _enter(
-    state: Overlay, draft: Draft, room: int, by: int, kind: str, text: str, target: int = 0
-) -> Entry:
-    nick = "" if by == SERVER else state.account(by).nick
-    seq = state.next_seq(room)
-    return Entry(room, seq, draft.time, by, nick, kind, draft.id, text, draft.style, target)
-
-
 def _message(state: Overlay, draft: Draft) -> Decision:
     if draft.room == SYSTEM_ROOM or state.room(draft.room) is None:
-        return _refuse(draft, "no_room")
+        return refused(draft, "no_room")
     # What most drafts are: no further calls.
     by, room, time, seq = draft.account, draft.room, draft.time, state.next_seq(draft.room)
     nick = state.account(by).nick if by != SERVER else ""
@@ -130,11 +117,11 @@ def _message(state: Overlay, draft: Draft) -> Decision:
 def _topic(state: Overlay, draft: Draft) -> Decision:
     room = None if draft.room == SYSTEM_ROOM else state.room(draft.room)
     if room is None:
-        return _refuse(draft, "no_room")
+        return refused(draft, "no_room")
     if room.topic == draft.text:
         return Decision(Outcome(draft.room, 0, draft.time))
     state.set_topic(draft.room, draft.text)
-    entry = _enter(state, draft, draft.room, draft.account, "topic", draft.text)
+    entry = state.enter(draft, draft.room, "topic", draft.text)
     return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
 
 
@@ -142,14 +129,14 @@ def _join(state: Overlay, draft: Draft) -> Decision:
     number = draft.room or state.room_number(draft.key)
     if number is None:
         if not draft.key:
-            return _refuse(draft, "no_room")
+            return refused(draft, "no_room")
         if draft.skeleton and state.room_skeletons.get(draft.skeleton) is not None:
-            return _refuse(draft, "look_alike")
+            return refused(draft, "look_alike")
         number = state.next_room()
         state.add_room(Room(number, draft.name, draft.key, skeleton=draft.skeleton))
         if draft.account != SERVER:
             state.set_member(number, draft.account, True)
-        entry = _enter(state, draft, number, draft.account, "create", draft.name)
+        entry = state.enter(draft, number, "create", draft.name)
         return Decision(Outcome(number, entry.seq, draft.time), entry)
     return _move(state, draft, number, True)
 
@@ -160,23 +147,23 @@ def _part(state: Overlay, draft: Draft) -> Decision:
 
 def _move(state: Overlay, draft: Draft, number: int, member: bool) -> Decision:
     if number == SYSTEM_ROOM or state.room(number) is None:
-        return _refuse(draft, "no_room")
+        return refused(draft, "no_room")
     outcome = Outcome(number, 0, draft.time)
     if draft.account == SERVER or state.is_member(number, draft.account) == member:
         return Decision(outcome)
     state.set_member(number, draft.account, member)
     kind = "join" if member else "part"
-    return Decision(outcome, _enter(state, draft, SYSTEM_ROOM, draft.account, kind, "", number))
+    return Decision(outcome, state.enter(draft, SYSTEM_ROOM, kind, target=number))
 
 
 def _kick(state: Overlay, draft: Draft) -> Decision:
     room = None if draft.room == SYSTEM_ROOM else state.room(draft.room)
     if room is None:
-        return _refuse(draft, "no_room")
+        return refused(draft, "no_room")
     if state.accounts.get(draft.target) is None:
-        return _refuse(draft, "no_account")
+        return refused(draft, "no_account")
     state.set_member(draft.room, draft.target, False)
-    entry = _enter(state, draft, draft.room, draft.account, "kick", draft.text, draft.target)
+    entry = state.enter(draft, draft.room, "kick", draft.text, draft.target)
     return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
 
 

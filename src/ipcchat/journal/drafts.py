@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ipcchat.entries import Entry
 
-__all__ = ["KINDS", "OPERATORS", "Decision", "Draft", "Outcome", "content"]
+__all__ = ["KINDS", "OPERATORS", "Decision", "Draft", "Outcome", "content", "refused"]
 
 OPERATORS = frozenset(
     ("admit", "ban", "credential", "invite", "kick", "release", "revoke", "role", "unban")
@@ -101,3 +101,8 @@ class Decision(Struct, gc=False):
     entry: Entry | None = None
     stored: bool = True
     """Whether the outcome is a new one, to be kept for ever."""
+
+
+def refused(draft: Draft, code: str) -> Decision:
+    """A draft that is refused for good; `code`: one of `errors.CODES`."""
+    return Decision(Outcome(draft.room, 0, draft.time, code))

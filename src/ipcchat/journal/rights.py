@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
-from ipcchat.journal.drafts import Decision, Draft, Outcome
+from ipcchat.entries import SYSTEM_ROOM
+from ipcchat.journal.drafts import Decision, Draft, Outcome, refused
 from ipcchat.journal.state import Account, Invite, Overlay, Reserved
 
-__all__ = ["DEEDS", "NICKS_KEPT", "RESERVED", "TOKEN", "fact"]
+__all__ = ["DEEDS", "NICKS_KEPT", "RESERVED", "TOKEN"]
 
 TOKEN = "token:"
 """How the credential of a script's token begins; its hash follows."""
@@ -21,19 +21,18 @@ NICKS_KEPT = 5
 """Nicks reserved for an account, besides its present one; the oldest goes."""
 
 
-def fact(
-    state: Overlay, draft: Draft, kind: str, *, by: int = -1, text: str = "", target: int = 0
+def _fact(
+    state: Overlay,
+    draft: Draft,
+    kind: str,
+    *,
+    by: int | None = None,
+    text: str = "",
+    target: int = 0,
 ) -> Decision:
     """An accepted draft whose entry is a server-wide fact."""
-    by = draft.account if by < 0 else by
-    nick = "" if by == SERVER else state.account(by).nick
-    seq = state.next_seq(SYSTEM_ROOM)
-    entry = Entry(SYSTEM_ROOM, seq, draft.time, by, nick, kind, draft.id, text, "", target)
-    return Decision(Outcome(SYSTEM_ROOM, seq, draft.time), entry)
-
-
-def _no(draft: Draft, code: str) -> Decision:
-    return Decision(Outcome(draft.room, 0, draft.time, code))
+    entry = state.enter(draft, SYSTEM_ROOM, kind, text, target, by=by)
+    return Decision(Outcome(SYSTEM_ROOM, entry.seq, draft.time), entry)
 
 
 def _same(draft: Draft) -> Decision:
@@ -84,11 +83,11 @@ def _unreserve(state: Overlay, key: str) -> None:
 
 def _nick(state: Overlay, draft: Draft) -> Decision:
     if code := _taken(state, draft, draft.account):
-        return _no(draft, code)
+        return refused(draft, code)
     account = state.account(draft.account)
     if account.nick == draft.name:
         return _same(draft)
-    decision = fact(state, draft, "rename", text=draft.name)
+    decision = _fact(state, draft, "rename", text=draft.name)
     if account.key != draft.key:
         _reserve(state, draft, account)
         _unreserve(state, draft.key)
@@ -102,16 +101,16 @@ def _release(state: Overlay, draft: Draft) -> Decision:
     """Frees a nick: of the account `target`, which gets another; else the one that is reserved."""
     if not draft.target:
         if state.reserved.get(draft.key) is None:
-            return _no(draft, "no_account")
+            return refused(draft, "no_account")
         _unreserve(state, draft.key)
-        return fact(state, draft, "release")
+        return _fact(state, draft, "release")
     account = state.accounts.get(draft.target)
     if account is None or account.role == "operator":
-        return _no(draft, "forbidden" if account else "no_account")
+        return refused(draft, "forbidden" if account else "no_account")
     if code := _taken(state, draft, account.number):
-        return _no(draft, code)
+        return refused(draft, code)
     state.set_account(replace(account, nick=draft.name, key=draft.key, skeleton=draft.skeleton))
-    return fact(state, draft, "release", text=draft.name, target=account.number)
+    return _fact(state, draft, "release", text=draft.name, target=account.number)
 
 
 # --- coming in ----------------------------------------------------------------------------
@@ -124,20 +123,20 @@ def _account(state: Overlay, draft: Draft) -> Decision:
     if number is not None:
         return _prove(state, draft, number)
     if not draft.name:  # it was to move, and another connection was first
-        return _no(draft, "bad_proof")
+        return refused(draft, "bad_proof")
     if code := _uninvited(state, draft) or _taken(state, draft, 0):
-        return _no(draft, code)
+        return refused(draft, code)
     _use(state, draft)
     number = state.last_account + 1
     role = draft.role or "member"
     state.set_account(Account(number, draft.name, draft.key, role, draft.skeleton))
     _open(state, draft, number)
-    return fact(state, draft, "account", by=number, text=draft.name)
+    return _fact(state, draft, "account", by=number, text=draft.name)
 
 
 def _uninvited(state: Overlay, draft: Draft) -> str:
     """Why a stranger may not come in; empty: it may."""
-    if draft.open or (state.admitted.get(draft.credential) or 0) > draft.time:
+    if draft.open or _admitted(state, draft):
         return ""
     invite = state.invites.get(draft.invite) if draft.invite else None
     if invite is None:
@@ -145,13 +144,19 @@ def _uninvited(state: Overlay, draft: Draft) -> str:
     return "" if invite.expires > draft.time else "bad_invite"
 
 
+def _admitted(state: Overlay, draft: Draft) -> bool:
+    """Whether operators let the stranger in, and it comes in time."""
+    return (state.admitted.get(draft.credential) or 0) > draft.time
+
+
 def _use(state: Overlay, draft: Draft) -> None:
-    """Uses up what let a stranger in."""
+    """Uses up what let a stranger in; an admission that was over let nobody in, and goes, too."""
     if draft.open:
         return
-    if state.admitted.get(draft.credential) is not None:
-        state.admitted.remove(draft.credential)
-    elif (invite := state.invites.get(draft.invite)) is not None:
+    admitted = _admitted(state, draft)
+    state.admitted.remove(draft.credential)
+    invite = None if admitted else state.invites.get(draft.invite)
+    if invite is not None:
         if invite.uses > 1:
             state.invites[draft.invite] = replace(invite, uses=invite.uses - 1)
         else:
@@ -168,7 +173,7 @@ def _prove(state: Overlay, draft: Draft, number: int) -> Decision:
     if draft.older:
         state.credentials.remove(draft.older)
     _open(state, draft, number)
-    return fact(state, draft, "credential", by=draft.account or number, target=number)
+    return _fact(state, draft, "credential", by=draft.account or number, target=number)
 
 
 def _credential(state: Overlay, draft: Draft) -> Decision:
@@ -176,7 +181,7 @@ def _credential(state: Overlay, draft: Draft) -> Decision:
     if state.credentials.get(draft.credential) is not None:
         return _same(draft)
     if state.accounts.get(draft.target) is None:
-        return _no(draft, "no_account")
+        return refused(draft, "no_account")
     return _prove(state, draft, draft.target)
 
 
@@ -184,26 +189,26 @@ def _invite(state: Overlay, draft: Draft) -> Decision:
     if state.invites.get(draft.credential) is not None:
         return _same(draft)
     state.invites[draft.credential] = Invite(draft.account, draft.seq, draft.until)
-    return fact(state, draft, "invite", target=draft.seq)
+    return _fact(state, draft, "invite", target=draft.seq)
 
 
 def _revoke(state: Overlay, draft: Draft) -> Decision:
     """Ends an invite, or a script's token."""
     if state.invites.get(draft.credential) is not None:
         state.invites.remove(draft.credential)
-        return fact(state, draft, "revoke", text=draft.credential)
+        return _fact(state, draft, "revoke", text=draft.credential)
     token = TOKEN + draft.credential
     number = state.credentials.get(token)
     if number is None:
-        return _no(draft, "bad_invite")
+        return refused(draft, "bad_invite")
     state.credentials.remove(token)
     state.scopes.remove(token)
-    return fact(state, draft, "revoke", text=draft.credential, target=number)
+    return _fact(state, draft, "revoke", text=draft.credential, target=number)
 
 
 def _admit(state: Overlay, draft: Draft) -> Decision:
     state.admitted[draft.credential] = draft.until
-    return fact(state, draft, "admit", text=draft.name)
+    return _fact(state, draft, "admit", text=draft.name)
 
 
 # --- rights -------------------------------------------------------------------------------
@@ -212,28 +217,28 @@ def _admit(state: Overlay, draft: Draft) -> Decision:
 def _role(state: Overlay, draft: Draft) -> Decision:
     account = state.accounts.get(draft.target)
     if account is None:
-        return _no(draft, "no_account")
+        return refused(draft, "no_account")
     if account.role == draft.role:
         return _same(draft)
     state.set_account(replace(account, role=draft.role))
-    return fact(state, draft, "role", text=draft.role, target=draft.target)
+    return _fact(state, draft, "role", text=draft.role, target=draft.target)
 
 
 def _ban(state: Overlay, draft: Draft) -> Decision:
     account = state.accounts.get(draft.target)
     if account is None or account.role == "operator":
-        return _no(draft, "forbidden" if account else "no_account")
+        return refused(draft, "forbidden" if account else "no_account")
     state.bans[draft.target] = draft.until
-    return fact(state, draft, "ban", text=draft.text, target=draft.target)
+    return _fact(state, draft, "ban", text=draft.text, target=draft.target)
 
 
 def _unban(state: Overlay, draft: Draft) -> Decision:
     if state.accounts.get(draft.target) is None:
-        return _no(draft, "no_account")
+        return refused(draft, "no_account")
     if state.bans.get(draft.target) is None:
         return _same(draft)
     state.bans.remove(draft.target)
-    return fact(state, draft, "unban", target=draft.target)
+    return _fact(state, draft, "unban", target=draft.target)
 
 
 DEEDS: dict[str, Callable[[Overlay, Draft], Decision]] = {

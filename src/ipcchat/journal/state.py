@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from ipcchat.entries import SYSTEM_ROOM
-from ipcchat.journal.drafts import Outcome
+from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
+from ipcchat.journal.drafts import Draft, Outcome
 
 __all__ = ["Account", "Invite", "Overlay", "Reserved", "Room", "State", "Stored"]
 
@@ -104,8 +104,12 @@ class State:
 
     def banned(self, account: int, now: int) -> bool:
         """Whether the account may not be here at that time, in ms since 1970 UTC."""
-        until = self.bans.get(account)
-        return until is not None and (until == 0 or now < until)
+        return _holds(self.bans.get(account), now)
+
+
+def _holds(until: int | None, now: int) -> bool:
+    """Whether a ban does at that time; None: there is none, 0: it never ends."""
+    return until is not None and (until == 0 or now < until)
 
 
 class Layer(Generic[K, V]):
@@ -241,6 +245,23 @@ class Overlay:
         heads[number] = seq
         return seq
 
+    def enter(
+        self,
+        draft: Draft,
+        room: int,
+        kind: str,
+        text: str = "",
+        target: int = 0,
+        *,
+        by: int | None = None,
+    ) -> Entry:
+        """The entry that a draft makes in a room, with its next number; `by`: the account, where it
+        is not the one that asks. Raises KeyError where there is no such account."""
+        by = draft.account if by is None else by
+        nick = "" if by == SERVER else self.account(by).nick
+        seq = self.next_seq(room)
+        return Entry(room, seq, draft.time, by, nick, kind, draft.id, text, draft.style, target)
+
     # --- accounts ---------------------------------------------------------------------
 
     def account(self, number: int) -> Account:
@@ -267,6 +288,10 @@ class Overlay:
         self.nick_keys[account.key] = account.number
         if account.skeleton:
             self.nick_skeletons[account.skeleton] = account.number
+
+    def banned(self, account: int, now: int) -> bool:
+        """Whether the account may not be here at that time, in ms since 1970 UTC."""
+        return _holds(self.bans.get(account), now)
 
     # --- membership -------------------------------------------------------------------
 

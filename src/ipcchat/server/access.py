@@ -22,6 +22,7 @@ from typing import Literal
 from ipcchat import text
 from ipcchat.errors import Refused
 from ipcchat.journal.rights import TOKEN
+from ipcchat.server.admission import Source
 from ipcchat.trust.identity import NO_TLS, transcript, verify
 from ipcchat.wire.messages import Login
 
@@ -46,6 +47,7 @@ OPERATOR = "console"
 control socket. The account is there from the first start, so nobody else can have its nick."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECRET = re.compile(r"[0-9a-f]{32}")
+_HERE = Source("", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Peer:
     """Whether the operator's own account can be had from there."""
     trusted: bool = True
     """Whether who comes from there needs no invite: this very machine."""
+    source: Source = _HERE
+    """With whom it is counted."""
     fingerprint: str = NO_TLS
     """SHA-256 of the certificate that this very connection was served with."""
 

@@ -5,6 +5,8 @@ or name that can't be used makes a draft that carries its refusal, so that an ea
 the same draft id comes first even here.
 """
 
+from collections.abc import Container
+
 from ipcchat import names, text
 from ipcchat.errors import TextError
 from ipcchat.journal.drafts import Draft, content
@@ -12,7 +14,7 @@ from ipcchat.server.hub import Hub
 from ipcchat.server.session import Session
 from ipcchat.wire.messages import Join, Nick, Part, Read, Say, Topic, Withdraw
 
-__all__ = ["join", "nick", "part", "read", "room_key", "say", "topic", "withdraw"]
+__all__ = ["join", "known_key", "nick", "part", "read", "room_key", "say", "topic", "withdraw"]
 
 STYLES = ("", "me")
 
@@ -72,9 +74,14 @@ def join(hub: Hub, session: Session, request: Join, now: int) -> Draft:
 
 
 def room_key(hub: Hub, name: str) -> str:
-    """The key of a room's name: that of a room of older data, where one has it, or the present."""
+    """The key of a room's name."""
+    return known_key(hub.journal.state.room_keys, name)
+
+
+def known_key(known: Container[str], name: str) -> str:
+    """The key of a name: that of older data, where it is among those known, or the present."""
     older = text.fold(name)
-    return older if older in hub.journal.state.room_keys else names.key(name)
+    return older if older in known else names.key(name)
 
 
 def part(hub: Hub, session: Session, request: Part, now: int) -> Draft:

@@ -6,7 +6,6 @@ Flow of a say: connection → gate (`requests`) → journal → feed → here �
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -19,14 +18,15 @@ from ipcchat.fanout.room import Room
 from ipcchat.fanout.subscription import Subscription
 from ipcchat.journal.journal import Journal
 from ipcchat.journal.rights import TOKEN
-from ipcchat.server.admission import Admission, source_of
+from ipcchat.server.access import Peer
+from ipcchat.server.admission import Admission
 from ipcchat.server.connection import Connection, Tick
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.presence import PresenceBoard
 from ipcchat.server.rates import Rates
+from ipcchat.server.security import Security
 from ipcchat.server.session import Session
 from ipcchat.settings import ServerSettings
-from ipcchat.trust.identity import NO_TLS
 from ipcchat.wire import codec
 from ipcchat.wire.messages import Bye, Changed, Error, Unfollowed
 
@@ -63,23 +63,25 @@ class Hub:
     """Who is here, and where what was said goes."""
 
     def __init__(
-        self, settings: ServerSettings, journal: Journal, log: EventLog, admission: Admission
+        self,
+        settings: ServerSettings,
+        journal: Journal,
+        log: EventLog,
+        admission: Admission,
+        security: Security,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
         self.journal = journal
         self.log = log
         self.admission = admission
+        self.security = security
         self.since = now_ms()
         """When the server started."""
         self.data = settings.data
         """Where its data lies, as shown."""
         self.addresses: list[str] = []
         """Where it listens, as shown."""
-        self.fingerprint = NO_TLS
-        """SHA-256 of the certificate that is shown."""
-        self.successor = ""
-        """The certificate (PEM) that will take the present one's place; empty: none."""
         self.reread: Callable[[], None] = _nothing
         """Reads the settings again; raises SettingError and changes nothing where they are bad."""
         self.stopping = asyncio.Event()
@@ -105,7 +107,7 @@ class Hub:
             self.sessions.values,
             self.nick_of,
         )
-        self.asking: OrderedDict[str, Stranger] = OrderedDict()
+        self.asking: dict[str, Stranger] = {}
         """Key of the nick → who asked to join under it; the oldest is forgotten first."""
         self._asks = Rates(*_ASKS)
         self._delivery = Delivery(loop, lambda: self.settings)
@@ -123,23 +125,23 @@ class Hub:
         known = self.journal.state.accounts.get(account)
         return known.nick if known is not None else ""
 
-    def ask(self, key: str, nick: str, credential: str, address: str) -> None:
+    def ask(self, key: str, nick: str, credential: str, peer: Peer) -> None:
         """Somebody who is not invited would like to join: operators are told, once. Under a nick
         the first one counts: whom they were told of is whom they let in."""
         known = self.asking.get(key)
         if known is not None and known.credential == credential:
-            self.asking.move_to_end(key)
+            self.asking[key] = self.asking.pop(key)  # the latest
             return
-        source = source_of(address.rpartition(":")[0].strip("[]")).key
-        if self._asks.take(hash(source), time.monotonic()):
+        if self._asks.take(hash(peer.source.key), time.monotonic()):
             return
+        asks = f"{nick} @{peer.address} asks to join"
         if known is not None:
-            self.log.warning("asks", f"{nick} @{address} asks to join, too: not who asked first")
+            self.log.warning("asks", f"{asks}, too: not who asked first")
             return
         self.asking[key] = Stranger(nick, credential)
         if len(self.asking) > _ASKING:
-            self.asking.popitem(last=False)
-        self.log.warning("asks", f"{nick} @{address} asks to join · /admit {nick}")
+            del self.asking[next(iter(self.asking))]
+        self.log.warning("asks", f"{asks} · /admit {nick}")
 
     def login(
         self, connection: Connection, account: int, quiet: bool, credential: str = ""

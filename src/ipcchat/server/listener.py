@@ -209,13 +209,13 @@ class Listener:
 
     def _peer(self, sock: socket.socket, address: tuple[object, ...]) -> Peer:
         if sock.family != socket.AF_UNIX:
-            near = not source_of(str(address[0])).counted
-            return Peer("tcp", _shown(address), trusted=near)
+            source = source_of(str(address[0]))
+            return Peer("tcp", _shown(address), trusted=not source.counted, source=source)
         uid = peer_uid(sock)
         where = "local" if uid is None else f"uid {uid}"
         if self.kind == "control":
             return Peer("control", where, uid, operator=uid == os.getuid())
-        return Peer("unix", where, uid)
+        return Peer("unix", where, uid, source=Source(where, False))
 
     async def run(self) -> None:
         """Accepts until it is cancelled; what is not yet a connection then is closed."""
@@ -243,9 +243,7 @@ class Listener:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             ticket = None
             if self._admission is not None:
-                tcp = sock.family != socket.AF_UNIX
-                source = source_of(str(address[0])) if tcp else Source(peer.address, False)
-                ticket = await self._place(self._admission, source)
+                ticket = await self._place(self._admission, peer.source)
                 if ticket is None:
                     self._note("warning", "full", f"{peer.address} is turned away: max_clients")
                     sock.close()

@@ -140,7 +140,7 @@ class Door:
                 raise Refused("bad_invite") from None
             found = known.invites.get(invite)
             if found is None or found.expires <= now:
-                self._hub.ask(key, nick, credential, peer.address)
+                self._hub.ask(key, nick, credential, peer)
                 raise Refused("bad_invite" if login.invite else "not_invited")
         holder = known.reserved.get(key)
         if not moves and (key in known.nick_keys or (holder is not None and holder.until > now)):
@@ -200,6 +200,8 @@ class Door:
         except Refused as error:
             connection.close(refusal(login.id, error))
             return
+        secured = connection.peer.fingerprint != NO_TLS
+        successor = self._hub.security.successor if secured else ""
         self._tell(
             connection,
             LoginOk(
@@ -208,7 +210,7 @@ class Door:
                 nick=session.nick,
                 role=session.role,
                 moved=login.method == "key" and bool(login.secret),
-                successor=self._hub.successor if connection.peer.fingerprint != NO_TLS else "",
+                successor=successor,
             ),
         )
 

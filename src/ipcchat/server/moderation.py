@@ -13,7 +13,7 @@ from ipcchat import names, text
 from ipcchat.errors import TextError
 from ipcchat.journal.drafts import Draft, content
 from ipcchat.server.access import OPERATOR, TOKEN
-from ipcchat.server.changes import room_key
+from ipcchat.server.changes import known_key, room_key
 from ipcchat.server.hub import Hub, now_ms
 from ipcchat.server.session import Session
 from ipcchat.wire.messages import (
@@ -62,13 +62,8 @@ def _draft(session: Session, request: Any, kind: str, now: int, **about: Any) ->
 
 def _find(hub: Hub, nick: str) -> int:
     """The account that has a nick; 0: none."""
-    return hub.journal.state.nick_keys.get(_key(hub, nick), 0)
-
-
-def _key(hub: Hub, nick: str) -> str:
-    """The key of a nick: that of an account of older data, where one has it, or the present."""
-    older = text.fold(nick)
-    return older if older in hub.journal.state.nick_keys else names.key(nick)
+    known = hub.journal.state.nick_keys
+    return known.get(known_key(known, nick), 0)
 
 
 def _about(hub: Hub, nick: str) -> dict[str, Any]:
@@ -114,11 +109,11 @@ def unban(hub: Hub, session: Session, request: Unban, now: int) -> Draft:
 def release(hub: Hub, session: Session, request: Release, now: int) -> Draft:
     """Frees a nick: its account gets one made of it and the account's number, or, where it is an
     old nick that is only reserved, it is so no longer."""
-    key = _key(hub, request.nick)
-    number = _find(hub, request.nick)
+    keys = hub.journal.state.nick_keys
+    key = known_key(keys, request.nick)
+    number = keys.get(key, 0)
     if not number:
         return _draft(session, request, "release", now, key=key)
-    keys = hub.journal.state.nick_keys
     tail = f"-{number}"
     name = hub.nick_of(number)[: text.MAX_NICK - len(tail)] + tail
     while names.key(name) in keys:

@@ -27,7 +27,7 @@ _SESSIONS = 100
 
 def status(hub: Hub, session: Session, request: Status) -> StatusOk:
     """How the server is."""
-    known = hub.journal.state
+    known, shown = hub.journal.state, hub.security.fingerprint
     listed = [room for number, room in known.rooms.items() if number != SYSTEM_ROOM]
     return StatusOk(
         request.id,
@@ -42,7 +42,7 @@ def status(hub: Hub, session: Session, request: Status) -> StatusOk:
         rooms=len(listed),
         entries=sum(room.head for room in listed),
         text=hub.journal.trouble,
-        fingerprint="" if hub.fingerprint == NO_TLS else hub.fingerprint,
+        fingerprint="" if shown == NO_TLS else shown,
         access=hub.settings.access,
     )
 

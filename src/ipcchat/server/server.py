@@ -128,7 +128,7 @@ class Server:
             raise
         self._security = Security(data)
         self._admission = Admission(settings)
-        self._hub = Hub(settings, self._journal, self.log, self._admission)
+        self._hub = Hub(settings, self._journal, self.log, self._admission, self._security)
         self._hub.reread = self._reload
         self._hub.data = paths.MEMORY if data is None else str(data)
         self.tick = self._hub.tick
@@ -136,8 +136,6 @@ class Server:
         self._gate = Gate(self._hub)
         try:
             await asyncio.to_thread(self._security.load, settings)
-            self._hub.successor = self._security.successor
-            self._hub.fingerprint = self._security.fingerprint
             await self._listen(data)
         except BaseException:
             await self._stop_listening()
@@ -287,8 +285,6 @@ class Server:
             self._security.load(after)
         except FileError as error:
             raise SettingError(error.text, error.hint) from None
-        self._hub.successor = self._security.successor
-        self._hub.fingerprint = self._security.fingerprint
         for listener in self._listeners:
             if listener.kind == "tcp" and self._security.context is not None:
                 listener.change_tls(self._security.context, self._security.fingerprint)
