@@ -116,7 +116,9 @@ def _allowed(row: Row, value: Any) -> None:
         require(row.high is None or value <= row.high, "over its limit", row.name, value)
     else:
         require(type(value) is type(row.default), "another type", row.name, value)
-        require(not row.choices or value in row.choices, "no choice", row.name, value)
+        chosen = [one for _, one in value] if row.table else [value]
+        for one in chosen if row.choices else ():
+            require(one in row.choices, "no choice", row.name, value)
 
 
 def _shown(text: str) -> None:

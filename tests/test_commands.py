@@ -18,6 +18,7 @@ from ipcchat.commands import (
     seconds,
 )
 from ipcchat.errors import IpcchatError, TextError, UsageError
+from ipcchat.settings import ClientSettings, rows
 
 ROOMS = ("#lobby", "#lab", "#Straße")
 NICKS = ("ann", "Anna", "bob", "Zoë")
@@ -37,7 +38,7 @@ def test_every_row_explains_itself(row: Command) -> None:
     assert row.name.islower()
     needed = [argument.needed for argument in row.arguments]
     assert needed == sorted(needed, reverse=True)
-    rests = [argument.kind in ("text", "file") for argument in row.arguments]
+    rests = [argument.kind in ("text", "file", "value") for argument in row.arguments]
     assert rests == sorted(rests)
     assert f"| `{row.usage}`" in help_table()
 
@@ -82,6 +83,23 @@ def test_two_slashes_say_one() -> None:
         ('/save --force "odd --force"', "save", ("odd --force",), ("--force",)),
         ("/save it's", "save", ("it's",), ()),
         ("/save '", "save", ("'",), ()),
+        ("/ignore @bob", "ignore", ("bob",), ()),
+        ("/notify ALL", "notify", ("all",), ()),
+        ("/notify", "notify", (), ()),
+        ("/dnd 30m", "dnd", ("30m",), ()),
+        ("/dnd OFF", "dnd", ("off",), ()),
+        ("/history 500", "history", ("500",), ()),
+        ("/history 2h", "history", ("2h",), ()),
+        ("/set", "set", (), ()),
+        ("/set theme", "set", ("theme",), ()),
+        (
+            "/set notify_command  notify-send -t 5 ",
+            "set",
+            ("notify_command", "notify-send -t 5"),
+            (),
+        ),
+        ("/find two  words", "find", ("two  words",), ()),
+        ("/connect lab:6000", "connect", ("lab:6000",), ()),
     ],
 )
 def test_commands(
@@ -95,10 +113,10 @@ def test_commands(
     [
         ("/jion #lab", "unknown command /jion", "did you mean /join?"),
         ("/na", "unknown command /na", "did you mean /names?"),
-        ("/n", "unknown command /n", "did you mean /names or /nick?"),
+        ("/n", "unknown command /n", "did you mean /names or /nick or /notify?"),
         ("/q", "unknown command /q", "did you mean /quit?"),
         ("/usr/bin/x", "unknown command /usr/bin/x", "start with //"),
-        ("/identify hunter2", "unknown command /identify", "start with //"),
+        ("/password hunter2", "unknown command /password", "start with //"),
         ("/", "a command follows its slash directly", "start with //"),
         ("/ join", "a command follows its slash directly", "start with //"),
         ("/\x1b[2J", "unknown command /␛[2j", "start with //"),
@@ -111,6 +129,11 @@ def test_commands(
         ("/help me now", "/help takes at most 1 argument", "usage: /help [COMMAND]"),
         ("/help jion", "unknown command /jion", "did you mean /join?"),
         ("/shutdown", "/shutdown is for operators", ""),
+        ("/unignore", "/unignore needs NICK", "usage: /unignore NICK"),
+        ("/notify loud", "loud? it is all, mentions or none", "usage: /notify [LEVEL]"),
+        ("/mouse perhaps", "perhaps? it is on or off", "usage: /mouse [on/off]"),
+        ("/dnd later", "/dnd can't use later", "usage: /dnd [DURATION]; a duration is 10m"),
+        ("/history all", "/history can't use all", "usage: /history [AMOUNT]"),
         ("/shut", "unknown command /shut", "start with //"),
     ],
 )
@@ -219,7 +242,7 @@ def test_a_slash_is_never_said(tail: str, role: Role) -> None:
         ("/jo", 0, ("/join ",)),
         ("/J", 0, ("/join ",)),
         ("/w", 0, ("/who ",)),
-        ("/n", 0, ("/names ", "/nick ")),
+        ("/n", 0, ("/names ", "/nick ", "/notify ")),
         ("/k", 0, ("/keys",)),
         ("/shut", 0, ()),
         ("/join ", 6, ROOMS),
@@ -270,6 +293,39 @@ def test_completion(line: str, start: int, options: tuple[str, ...]) -> None:
 def test_completion_for_operators(line: str, start: int, options: tuple[str, ...]) -> None:
     found = complete(line, len(line), rooms=ROOMS, nicks=NICKS, role="operator")
     assert (found.start, found.options) == (start, options)
+
+
+SETTINGS = {"theme": ("auto", "dark", "default"), "title": ("on", "off", "default")}
+
+
+@pytest.mark.parametrize(
+    ("line", "start", "options"),
+    [
+        ("/notify ", 8, ("all", "mentions", "none")),
+        ("/notify M", 8, ("mentions",)),
+        ("/theme d", 7, ("dark",)),
+        ("/dnd o", 5, ("off",)),
+        ("/mouse of", 7, ("off",)),
+        ("/history 2", 9, ()),
+        ("/ignore an", 8, ("ann", "Anna")),
+        ("/unignore m", 10, ("mei",)),
+        ("/unignore a", 10, ()),
+        ("/set t", 5, ("theme ", "title ")),
+        ("/set ", 5, ("theme ", "title ")),
+        ("/set theme d", 11, ("dark", "default")),
+        ("/set title ", 11, ("on", "off", "default")),
+        ("/set nothing d", 13, ()),
+    ],
+)
+def test_completion_of_choices(line: str, start: int, options: tuple[str, ...]) -> None:
+    found = complete(line, len(line), rooms=ROOMS, nicks=NICKS, ignored=("mei",), settings=SETTINGS)
+    assert (found.start, found.options) == (start, options)
+
+
+def test_words_of_choices_are_those_of_the_settings() -> None:
+    table = {row.name: row for row in rows(ClientSettings)}
+    for command, name in (("theme", "theme"), ("notify", "notify_rooms")):
+        assert find(command).arguments[0].words == table[name].choices
 
 
 def test_completion_in_the_middle() -> None:

@@ -2,15 +2,18 @@
 
 import argparse
 import shlex
+import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipcchat import paths
-from ipcchat.configuration import add_flags, document, load
+from ipcchat.configuration import add_flags, document, keep, kept, load, origins
 from ipcchat.errors import EXIT_SETTING, SettingError
 from ipcchat.settings import ClientSettings, Row, ServerSettings, rows
 
@@ -122,6 +125,12 @@ def test_nothing_is_read_from_the_current_directory(places: dict[str, str], tmp_
         ("listen", ["[::1]:5555"], ("[::1]:5555",)),
         ("log_level", "warning", "warning"),
         ("data", "/var/lib/chat", "/var/lib/chat"),
+        ("notify_rooms", "lab=all, #a=b=none", (("#lab", "all"), ("#a=b", "none"))),
+        ("notify_rooms", {"#lab": "all"}, (("#lab", "all"),)),
+        ("notify_rooms", "lab=all,#lab=none", (("#lab", "none"),)),
+        ("notify_rooms", "", ()),
+        ("keys", "next_room=c-n,x=a=b", (("next_room", "c-n"), ("x", "a=b"))),
+        ("keys", {"next_room": "c-,"}, (("next_room", "c-,"),)),
     ],
 )
 def test_values(name: str, given: object, value: object) -> None:
@@ -155,6 +164,12 @@ def test_values(name: str, given: object, value: object) -> None:
         ("listen", [5555], "a list of texts"),
         ("listen", 5555, "a list of texts"),
         ("color", "red", "auto, always, never"),
+        ("notify_rooms", "#lab", "name=value, separated by commas"),
+        ("notify_rooms", "#lab=loud", "name=all, mentions, none"),
+        ("notify_rooms", {"#lab": 1}, "name=all, mentions, none"),
+        ("notify_rooms", ["#lab=all"], "a table of names and texts"),
+        ("keys", {"next_room": ["c-n"]}, "a table of names and texts"),
+        ("keys", 3, "a table of names and texts"),
     ],
 )
 def test_bad_values_say_what_is_allowed(name: str, given: object, allowed: str) -> None:
@@ -301,6 +316,7 @@ def test_the_documentation_is_made_from_the_table() -> None:
         ("name", "a b", "a nick has no spaces"),
         ("room", "a b", "a room's name has no spaces"),
         ("server", "http://x", "http://x"),
+        ("notify_rooms", "a b=all", "a room's name has no spaces"),
         ("time_format", "%", "a time is written like"),
         ("time_format", "\x1b[31m%H", "a time is written like"),
         ("queue_bytes", "99999999999999999999", "at least 64KiB"),
@@ -317,3 +333,116 @@ def test_suggestions_are_near(places: dict[str, str]) -> None:
     assert warnings == ["unknown setting IPCCHAT_BAKLOG; did you mean IPCCHAT_BACKLOG?"]
     _, warnings = load(ServerSettings, flags={}, environ={**places, "IPCCHAT_FOO": "3"})
     assert warnings == ["unknown setting IPCCHAT_FOO"]
+
+
+# --- what /set keeps ----------------------------------------------------------------------
+
+
+def test_what_is_kept_counts_before_the_files(places: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "user" / "ipcchat" / "client.toml").write_text('theme = "light"\npage = 5\n')
+    keep("theme", "dark", places)
+    found, warnings = load(ClientSettings, flags={}, environ=places)
+    assert (found.theme, found.page, warnings) == ("dark", 5, [])
+    assert load(ClientSettings, flags={}, environ={**places, "IPCCHAT_THEME": "auto"})[0] == (
+        ClientSettings(page=5)
+    )
+    mine = tmp_path / "mine.toml"
+    mine.write_text("page = 7\n")
+    assert load(ClientSettings, flags={}, environ=places, config=mine)[0] == ClientSettings(page=7)
+    keep("theme", None, places)
+    keep("mouse", None, places)
+    assert kept(environ=places) == {}
+    assert load(ClientSettings, flags={}, environ=places)[0].theme == "light"
+
+
+def test_the_kept_file_is_private_and_says_what_it_is(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "new")}
+    keep("mouse", True, environ)
+    file = tmp_path / "new" / "ipcchat" / "client.set.toml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert file.read_text().startswith("# Written by ipcchat-client for /set")
+    assert file.read_text().endswith("\nmouse = true\n")
+    assert [path.name for path in file.parent.iterdir()] == ["client.set.toml"]
+
+
+texts = st.text(max_size=10)
+values = st.fixed_dictionaries(
+    {},
+    optional={
+        "editor": texts,
+        "notify_command": texts,
+        "mouse": st.booleans(),
+        "pane_left": st.integers(0, 10**14),
+        "highlight": st.lists(
+            texts.map(lambda word: word.replace(",", "").strip()).filter(bool), max_size=3
+        ).map(tuple),
+        "notify_rooms": st.dictionaries(
+            st.sampled_from(["#lab", "#a=b", "#\U0001f600", '#a"b']),
+            st.sampled_from(["all", "mentions", "none"]),
+            max_size=3,
+        ).map(lambda found: tuple(found.items())),
+    },
+)
+
+
+@settings(max_examples=30)
+@given(values)
+def test_whatever_is_kept_is_read_again(given: dict[str, object]) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        environ = {"XDG_CONFIG_HOME": place}
+        for name, value in given.items():
+            keep(name, value, environ)
+        assert kept(environ=environ) == given
+        file = Path(place) / "ipcchat" / "client.set.toml"
+        if given:
+            assert file.read_text().count("\n") == 3 + len(given)
+
+
+def test_clients_keep_beside_each_other(places: dict[str, str]) -> None:
+    names = [row.name for row in rows(ClientSettings) if row.kind == "number"]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda name: keep(name, 50, places), names):
+            pass
+    assert kept(environ=places) == dict.fromkeys(names, 50)
+
+
+def test_what_is_written_by_hand_there_stays(places: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "user" / "ipcchat" / "client.set.toml"
+    file.write_text("later = 2026-01-02\nother = [1.5, {a = inf}]\n[table]\n'b c' = 1\n")
+    keep("theme", "dark", places)
+    assert kept(environ=places) == {"theme": "dark"}
+    found = tomllib.loads(file.read_text())
+    assert (str(found["later"]), found["table"]) == ("2026-01-02", {"b c": 1})
+    assert found["other"] == [1.5, {"a": float("inf")}]
+    warnings = load(ClientSettings, flags={}, environ=places)[1]
+    assert [warning.rpartition(": ")[2] for warning in warnings] == [
+        "unknown setting later",
+        "unknown setting other",
+        "unknown setting table",
+    ]
+
+
+@pytest.mark.parametrize("content", ["theme = = 1\n", 'theme = "loud"\n'])
+def test_a_damaged_one_is_an_error_with_its_place(
+    places: dict[str, str], tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "user" / "ipcchat" / "client.set.toml").write_text(content)
+    with pytest.raises(SettingError, match=r"client\.set\.toml:1: "):
+        load(ClientSettings, flags={}, environ=places)
+    with pytest.raises(SettingError, match=r"client\.set\.toml:1: "):
+        kept(environ=places)
+
+
+def test_origins(places: dict[str, str], tmp_path: Path) -> None:
+    mine = tmp_path / "user" / "ipcchat"
+    (mine / "client.toml").write_text('\ntheme = "light"\njoins = "all"\n')
+    keep("joins", "none", places)
+    environ = {**places, "IPCCHAT_PAGE": "7"}
+    found = load(ClientSettings, flags={"room": "#lab"}, environ=environ)[0]
+    assert origins(found, environ) == {
+        "theme": f"{mine / 'client.toml'}:2",
+        "joins": f"{mine / 'client.set.toml'}:4",
+        "page": "IPCCHAT_PAGE",
+        "room": "the command line",
+    }

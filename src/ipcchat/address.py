@@ -10,7 +10,6 @@ parameters are ignored, so that there can be more. The token is a secret: no `st
 of this module shows it.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 
@@ -122,6 +121,8 @@ def _ipv6(host: str) -> str:
     try:
         if not _IPV6.fullmatch(host):  # as a zone ipaddress takes anything
             raise ValueError
+        import ipaddress  # seldom used, and slow to import
+
         ipaddress.IPv6Address(host)
     except ValueError:
         raise ValueError("that is no IPv6 address") from None

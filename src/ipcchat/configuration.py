@@ -3,28 +3,29 @@
 The rules of this file:
 
 - Layers, highest first: flags, `--set KEY=VALUE`, environment `IPCCHAT_KEY`, file, default. The
-  file is `--config FILE`, else the user's `server.toml` or `client.toml`, filled in by the one in
-  `/etc/ipcchat`. Nothing is read from the current directory.
+  file is `--config FILE`, else what `/set` kept (`client.set.toml`), filled in by the user's
+  `server.toml` or `client.toml`, and that by the one in `/etc/ipcchat`. Nothing is read from the
+  current directory.
 - An unknown key in a file or the environment is a warning with a suggestion; an unknown key in
   `--set` and a bad value anywhere raise `SettingError`, naming where it came from.
 - `python -m ipcchat.configuration` prints `docs/settings.md`; a test compares them.
 """
 
 import argparse
-import difflib
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ipcchat import paths
-from ipcchat.errors import SettingError
+from ipcchat.errors import FileError, SettingError
+from ipcchat.files import WholeFile
 from ipcchat.settings import TABLES, ClientSettings, Row, ServerSettings, Table, rows
 from ipcchat.text import visible
 
-__all__ = ["add_flags", "document", "load"]
+__all__ = ["add_flags", "document", "keep", "kept", "load", "origins"]
 
 S = TypeVar("S", ServerSettings, ClientSettings)
 
@@ -51,23 +52,61 @@ def load(
     """
     known = {row.name: row for row in rows(table)}
     warnings: list[str] = []
-    values: dict[str, Any] = {}
-    places = reversed(paths.config_dirs(environ))
-    files = [config] if config else [place / f"{table.program}.toml" for place in places]
-    layers = [_from_file(path, bool(config), known, warnings) for path in files]
-    layers.append(_from_environment(environ, known, warnings))
+    layers = _lasting(table, known, environ, config, warnings)
     layers.append(_from_sets(sets, known))
     layers.append((name, flags.get(name), f"--{name.replace('_', '-')}") for name in known)
+    given = _checked(layers, known)
+    return table(**{name: value for name, (value, _) in given.items()}), warnings
+
+
+def origins(
+    settings: ServerSettings | ClientSettings, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Where each value comes from that is not the default: `client.toml:3`, `IPCCHAT_THEME`, …; as
+    the files are now. Raises SettingError."""
+    table = type(settings)
+    known = {row.name: row for row in rows(table)}
+    given = _checked(_lasting(table, known, environ, None, []), known)
+    found: dict[str, str] = {}
+    for name, row in known.items():
+        value = getattr(settings, name)
+        if value != row.default:
+            there, origin = given.get(name, (row.default, ""))
+            found[name] = origin if there == value else "the command line"
+    return found
+
+
+def _lasting(
+    table: Table,
+    known: Mapping[str, Row],
+    environ: Mapping[str, str],
+    config: Path | None,
+    warnings: list[str],
+) -> list[Iterator[Given]]:
+    """What counts at every start, lowest first."""
+    places = reversed(paths.config_dirs(environ))
+    files = [config] if config else [place / f"{table.program}.toml" for place in places]
+    if not config and table is ClientSettings:
+        files.append(_kept_file(environ))
+    layers = [_from_file(path, bool(config), known, warnings) for path in files]
+    return [*layers, _from_environment(environ, known, warnings)]
+
+
+def _checked(
+    layers: Sequence[Iterator[Given]], known: Mapping[str, Row]
+) -> dict[str, tuple[Any, str]]:
+    """The values and where they came from, of layers that are given lowest first."""
+    values: dict[str, tuple[Any, str]] = {}
     for layer in layers:
         for name, value, origin in layer:
             if value is None:
                 continue
             try:
-                values[name] = known[name].parse(value)
+                values[name] = known[name].parse(value), origin
             except ValueError as error:
                 shown = _line(_written(value))
                 raise SettingError(f"{origin}: {shown!r} is no value for {name}; {error}") from None
-    return table(**values), warnings
+    return values
 
 
 def _line(s: str) -> str:
@@ -88,12 +127,27 @@ def _written(value: object) -> str:
 def _from_file(
     path: Path, needed: bool, known: Mapping[str, Row], warnings: list[str]
 ) -> Iterator[Given]:
+    text, found = _read(path, needed=needed)
+    for key, value in found.items():
+        name = key.replace("-", "_")
+        at = re.search(rf"^[ \t]*\[*[ \t]*[\"']?{re.escape(key)}\b", text, re.MULTILINE)
+        origin = f"{path}:{text.count(chr(10), 0, at.start()) + 1}" if at else str(path)
+        if name in known:
+            yield name, value, origin
+        else:
+            warnings.append(f"{origin}: unknown setting {_line(key)}{_suggestion(name, known)}")
+
+
+def _read(path: Path, *, needed: bool) -> tuple[str, dict[str, Any]]:
+    """A file's text, and what it says. Raises SettingError."""
     try:
         text = path.read_bytes().decode()
-        found = tomllib.loads(text)
+        import tomllib  # where there is a file
+
+        return text, tomllib.loads(text)
     except OSError as error:
         if isinstance(error, FileNotFoundError | NotADirectoryError) and not needed:
-            return
+            return "", {}
         reason = (error.strerror or str(error)).lower()
         raise SettingError(f"cannot read the settings {path}: {reason}") from None
     except UnicodeDecodeError as error:
@@ -106,14 +160,6 @@ def _from_file(
         line = int(at[1]) if at and at[1] else text.count("\n") + 1
         reason = str(error)[: at.start()] if at else str(error)
         raise SettingError(f"{path}:{line}: not TOML: {_line(reason)}") from None
-    for key, value in found.items():
-        name = key.replace("-", "_")
-        at = re.search(rf"^[ \t]*\[*[ \t]*[\"']?{re.escape(key)}\b", text, re.MULTILINE)
-        origin = f"{path}:{text.count(chr(10), 0, at.start()) + 1}" if at else str(path)
-        if name in known:
-            yield name, value, origin
-        else:
-            warnings.append(f"{origin}: unknown setting {_line(key)}{_suggestion(name, known)}")
 
 
 def _from_environment(
@@ -149,10 +195,84 @@ def _anywhere(row: Row, origin: str) -> Row:
 
 
 def _suggestion(name: str, known: Mapping[str, Row], prefix: str = "") -> str:
+    import difflib  # for mistakes alone
+
     names = [other.removeprefix(prefix) for other in known]
     close = difflib.get_close_matches(name.removeprefix(prefix), names, n=1, cutoff=0.7)
     return f"; did you mean {prefix}{close[0]}?" if close else ""
 
+
+# --- what /set keeps ----------------------------------------------------------------------
+
+
+def kept(table: Table = ClientSettings, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """What `/set` keeps, by name; unknown keys are left out. Reads a file. Raises SettingError."""
+    known = {row.name: row for row in rows(table)}
+    layer = _from_file(_kept_file(environ), False, known, [])
+    return {name: value for name, (value, _) in _checked([layer], known).items()}
+
+
+def keep(name: str, value: object, environ: Mapping[str, str] = os.environ) -> None:
+    """Keeps a value of `ClientSettings` for every later start; None: it is kept no more. The other
+    keys stay, those of other clients too. Reads and writes a file. Raises SettingError, FileError.
+    """
+    path = _kept_file(environ)
+    paths.private_dir(path.parent)
+    try:
+        directory = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"cannot keep the settings in {path.parent}: {reason}") from None
+    try:
+        with suppress(OSError):  # a file system without locks
+            _lock(directory)
+        _, found = _read(path, needed=False)
+        found = {key: old for key, old in found.items() if key.replace("-", "_") != name}
+        if value is not None:
+            table = any(row.table for row in rows(ClientSettings) if row.name == name)
+            found[name] = dict(cast(Any, value)) if table else value
+        lines = [f"{_key(key)} = {_toml(found[key])}\n" for key in sorted(found)]
+        with WholeFile(path, force=True) as file:
+            file.put(_KEPT + "".join(lines))
+            file.commit()
+    finally:
+        os.close(directory)
+
+
+def _kept_file(environ: Mapping[str, str]) -> Path:
+    return paths.config_dirs(environ)[0] / "client.set.toml"
+
+
+def _lock(file: int) -> None:
+    """Until it is closed: clients of one user write one after the other."""
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else _toml(key)
+
+
+def _toml(value: Any) -> str:
+    """A value in TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(key)} = {_toml(value[key])}" for key in value) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        import json
+
+        plain = value.encode("utf-8", "replace").decode()  # lone surrogates
+        return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool | float) else str(value)
+
+
+_KEPT = """\
+# Written by ipcchat-client for /set, which removes a line, too: /set KEY default
+# Comments are lost here; what is written by hand has its place in client.toml.
+
+"""
 
 # --- flags and documentation --------------------------------------------------------------
 
@@ -192,6 +312,7 @@ def document() -> str:
             shown = row.show(row.default)
             unit = {"s": "seconds"}.get(row.unit, row.unit)
             name = f"`{row.name}`" + (f" `--{row.name.replace('_', '-')}`" if row.flag else "")
+            name += " `/set`" * row.live
             cells = (name, row.kind, unit, f"`{shown}`" if shown else "", row.allowed, row.help)
             parts.append(f"| {' | '.join(cells)} |\n".replace("  ", " "))
     return "".join(parts)
@@ -206,12 +327,16 @@ Each setting can be given in several places; the first that has it decides: a fl
 the table shows one; `--set name=value`; the environment, such as `IPCCHAT_LOG_LEVEL`; a file in
 TOML; the default. The file is the one named by `--config`, alone; without that, the user's
 `~/.config/ipcchat/server.toml` or `client.toml` (`$XDG_CONFIG_HOME`), and for what it leaves out,
-the file of the same name in `/etc/ipcchat`. Nothing is read from the current directory.
+the file of the same name in `/etc/ipcchat`. Nothing is read from the current directory. What is
+chosen on the screen, with `/set` and the like, is kept in `client.set.toml` beside `client.toml`,
+and comes before it; `/set` beside a name says that it can be chosen so.
 
 An unknown name in a file or in the environment is a warning; an unknown name in `--set` and a bad
 value anywhere end the program with exit code 78. A size is a number of bytes, or has a unit:
 `64KiB`, `1M` (1024 × 1024), `2MB` (2,000,000). A duration is a number of seconds, or has a unit:
-`500ms`, `45s`, `10m`, `1h`, `2d`. A list is a list in TOML, and separated by commas elsewhere.
+`500ms`, `45s`, `10m`, `1h`, `2d`. A list is a list in TOML, and separated by commas elsewhere. A
+table is a table in TOML, such as `notify_rooms = {"#lab" = "all"}`, and elsewhere pairs that are
+separated by commas: `#lab=all,#ops=none`.
 """
 
 if __name__ == "__main__":

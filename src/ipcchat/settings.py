@@ -37,6 +37,10 @@ _LEVELS = ("debug", "info", "warning", "error")
 _ACCESS = ("invite", "open")
 _LOOPS = ("auto", "asyncio")
 _COLOR = ("auto", "always", "never")
+_THEMES = ("auto", "dark", "light")
+_NOTIFY = ("auto", "bell", "osc9", "osc777", "osc99", "command", "off")
+_LOUDNESS = ("all", "mentions", "none")
+_JOINS = ("recent", "all", "none")
 _YES = {"1": True, "true": True, "yes": True, "on": True}
 _NO = {"0": False, "false": False, "no": False, "off": False}
 
@@ -72,10 +76,14 @@ def setting(
     flag: bool = False,
     check: Check | None = None,
     file_only: bool = False,
+    live: bool = False,
+    table: bool = False,
 ) -> T:
     """A row. Unit `bytes` makes it a size, `s` a duration in seconds; `flag`: has a flag of its
     own on the command line, else it is reached by `--set`; `check` raises IpcchatError for a text
-    that can't be used; `file_only`: it counts in a configuration file alone."""
+    that can't be used; `file_only`: it counts in a configuration file alone; `live`: it may
+    change while the program runs. `table`: names with a text each, as pairs; `choices` are those
+    of the texts, and what `check` makes of a name takes its place."""
     row: dict[str, Any] = {
         "unit": unit,
         "help": help,
@@ -84,11 +92,11 @@ def setting(
         "choices": choices,
         "flag": flag,
     }
-    row |= {"check": check, "file_only": file_only}
+    row |= {"check": check, "file_only": file_only, "live": live, "table": table}
     return dataclasses.field(default=default, metadata=row)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ServerSettings:
     """What `ipcchat-server` can be told."""
 
@@ -165,7 +173,7 @@ class ServerSettings:
     room_limit: int = setting(1000, "an account may be in", "rooms", 1)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ClientSettings:
     """What `ipcchat-client` can be told."""
 
@@ -201,13 +209,60 @@ class ClientSettings:
     outbox_expiry: float = setting(600.0, "before an unsent message becomes a draft again", "s", 1)
     skip_over: int = setting(2000, "missed, past which only scrolling fetches them", "entries", 0)
     page: int = setting(200, "of history asked for at a time", "entries", 1, 1000)
-    highlight: tuple[str, ...] = setting((), "words that count as a mention, besides the nick")
-    pane_left: int = setting(90, "from which the rooms show at the left", "columns", 0)
-    pane_right: int = setting(110, "from which the members show at the right", "columns", 0)
-    time_format: str = setting(
-        "%H:%M", "how the time of a message is written (strftime)", check=_check_time
+    plain: bool = setting(
+        False, "one line below the other, for screen readers and simple terminals", flag=True
     )
-    color: str = setting("auto", "auto: by the terminal and NO_COLOR", choices=_COLOR, flag=True)
+    redraw: int = setting(
+        30, "drawings in a second, at most, for what the network brings", "drawings", 1, 120
+    )
+    keys: tuple[tuple[str, str], ...] = setting(
+        (), "other keys: what they do = how they are pressed", table=True
+    )
+    theme: str = setting(
+        "auto", "colours for which ground; auto: as the terminal says", choices=_THEMES, live=True
+    )
+    color: str = setting(
+        "auto", "auto: by the terminal and NO_COLOR", choices=_COLOR, flag=True, live=True
+    )
+    notify: str = setting(
+        "auto",
+        "how attention is asked for; auto: what the terminal can",
+        choices=_NOTIFY,
+        live=True,
+    )
+    notify_command: str = setting(
+        "", "run for `notify` = command; the words come by its standard input", live=True
+    )
+    notify_rooms: tuple[tuple[str, str], ...] = setting(
+        (),
+        "which messages of a room ask for attention; others: mentions",
+        choices=_LOUDNESS,
+        check=check_room,
+        live=True,
+        table=True,
+    )
+    title: bool = setting(True, "what is unread, in the title of the window", live=True)
+    mouse: bool = setting(
+        False, "the mouse scrolls and clicks, and so does not select text", live=True
+    )
+    joins: str = setting(
+        "recent", "who came and went; recent: of who spoke lately", choices=_JOINS, live=True
+    )
+    ignore: tuple[str, ...] = setting((), "nicks whose messages are not shown", live=True)
+    highlight: tuple[str, ...] = setting(
+        (), "words that count as a mention, besides the nick", live=True
+    )
+    pane_left: int = setting(90, "from which the rooms show at the left", "columns", 0, live=True)
+    pane_right: int = setting(
+        110, "from which the members show at the right", "columns", 0, live=True
+    )
+    time_format: str = setting(
+        "%H:%M",
+        "how the time of a message is written (strftime)",
+        check=_check_time,
+        live=True,
+    )
+    editor: str = setting("", "command that edits the input; empty: VISUAL or EDITOR", live=True)
 
 
 Table: TypeAlias = type[ServerSettings] | type[ClientSettings]
@@ -231,17 +286,21 @@ class Row:
     flag: bool
     check: Check | None = None
     file_only: bool = False
+    live: bool = False
+    table: bool = False
 
     @property
     def kind(self) -> str:
-        """`yes or no`, `list`, `text`, `size` (bytes), `duration` (seconds) or `number`."""
+        """`yes or no`, `list`, `table`, `text`, `size` (bytes), `duration` (seconds), `number`."""
+        if self.table:
+            return "table"
         return _KINDS.get(type(self.default)) or _MEASURES.get(self.unit, "number")
 
     @property
     def allowed(self) -> str:
         """The values it takes, in words; empty: any."""
         if self.choices:
-            return ", ".join(self.choices)
+            return ("name=" if self.table else "") + ", ".join(self.choices)
         if self.kind == "yes or no":
             return "true, false"
         if self.low is not None and self.high is not None:
@@ -253,7 +312,7 @@ class Row:
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, tuple):
-            return ",".join(value)
+            return ",".join("=".join(item) if self.table else item for item in value)
         if self.kind == "duration" and 0 < value < 1:
             return f"{value * 1000:g}ms"
         for unit, size in _SHOWN.get(self.kind, ()):
@@ -270,16 +329,22 @@ class Row:
             return found
         if self.kind == "list":
             return self._list(value)
+        if self.kind == "table":
+            return self._table(value)
         if self.kind == "text":
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 raise ValueError(f"allowed: {self.allowed or 'text'}")
-            if self.check is not None:
-                try:
-                    self.check(value)
-                except IpcchatError as error:
-                    raise ValueError(error.text) from None
+            self._checked(value)
             return value
         return self._amount(value)
+
+    def _checked(self, value: str) -> object:
+        if self.check is None:
+            return value
+        try:
+            return self.check(value)
+        except IpcchatError as error:
+            raise ValueError(error.text) from None
 
     def _list(self, value: object) -> tuple[str, ...]:
         if isinstance(value, str):
@@ -287,6 +352,27 @@ class Row:
         if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
             raise ValueError("allowed: a list of texts")
         return tuple(word for part in value for word in self._list(part))
+
+    def _table(self, value: object) -> tuple[tuple[str, str], ...]:
+        """Of a mapping, of pairs, or of a text `a=b,c=d`; of equal names the last counts."""
+        pairs: Any = value
+        if isinstance(value, str):
+            # No name of a key has a `=`, and no word of a choice: what is free may have one.
+            split = str.rpartition if self.choices else str.partition
+            parts = [split(part, "=") for part in value.split(",") if part.strip()]
+            if not all(equals for _, equals, _ in parts):
+                raise ValueError("allowed: name=value, separated by commas")
+            pairs = [(name.strip(), text.strip()) for name, _, text in parts]
+        elif isinstance(value, dict):
+            pairs = value.items()
+        elif not isinstance(value, tuple):
+            raise ValueError("allowed: a table of names and texts")
+        found: dict[str, str] = {}
+        for name, text in pairs:
+            if not name or not isinstance(text, str) or (self.choices and text not in self.choices):
+                raise ValueError(f"allowed: {self.allowed or 'a table of names and texts'}")
+            found[str(self._checked(name))] = text
+        return tuple(found.items())
 
     def _amount(self, value: object) -> int | float:
         example, units = _AMOUNTS[self.kind]

@@ -21,6 +21,7 @@ string of shapes, so that they depend on no version of Unicode but Python's.
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 
 from wcwidth import grapheme_boundary_before
 
@@ -146,10 +147,12 @@ _PLAIN = re.compile(
 )
 """Text of blocks that hold nothing to drop, to cap or to judge by its neighbours."""
 
-_QUIET = re.compile("[soapF]*")
-_FORBIDDEN = re.compile("(?P<sign>x[xz]*)|(?P<drop>z+)")
-_HIDDEN = re.compile("(?P<keep>Ft{3,6}e)|(?P<escape>[xzte]+)")
-_CONTEXT = re.compile(
+_rule = lru_cache(maxsize=None)(re.compile)
+"""What plain text never needs is compiled when it is."""
+_QUIET = "[soapF]*"
+_FORBIDDEN = "(?P<sign>x[xz]*)|(?P<drop>z+)"
+_HIDDEN = "(?P<keep>Ft{3,6}e)|(?P<escape>[xzte]+)"
+_CONTEXT = (
     # Every kept joiner, selector or tag lies in a token that begins at a base and is unbroken:
     # dropping the others can't change its neighbours.
     "(?P<keep>Ft{3,6}e"  # a flag such as England's
@@ -160,18 +163,18 @@ _CONTEXT = re.compile(
     "|[oapF]V)"  # emoji or text, ideographic variants
     "|(?P<sign>[te]+)|(?P<drop>[JNV])"
 )
-_CAP = {n: re.compile(f"[mnv](?:[JNVte]*[mnv]){{{n},}}") for n in (MAX_MARKS, _RAW_MARKS)}
+_CAP = {n: f"[mnv](?:[JNVte]*[mnv]){{{n},}}" for n in (MAX_MARKS, _RAW_MARKS)}
 
 
 Change = Callable[[str, str, str], str]
 """From the name of the group that matched, the stretch, and its shapes, to what takes its place."""
 
 
-def _edit(s: str, shapes: str, pattern: re.Pattern[str], change: Change) -> str:
+def _edit(s: str, shapes: str, pattern: str, change: Change) -> str:
     """Changes each stretch of `s` whose shapes match the pattern."""
     pieces: list[str] = []
     end = 0
-    for match in pattern.finditer(shapes):
+    for match in _rule(pattern).finditer(shapes):
         pieces.append(s[end : match.start()])
         end = match.end()
         pieces.append(change(match.lastgroup or "", s[match.start() : end], match[0]))
@@ -210,7 +213,7 @@ def _clean(s: str) -> str:
     """`clean_text` without its short cuts."""
     s = _NEWLINE.sub("\n", s)
     shapes = s.translate(_SHAPES)
-    if _QUIET.fullmatch(shapes):
+    if _rule(_QUIET).fullmatch(shapes):
         return unicodedata.normalize("NFC", s)
     s = _cap(_edit(s, shapes, _FORBIDDEN, _drop), _RAW_MARKS)
     s = _cap(unicodedata.normalize("NFC", s), MAX_MARKS)

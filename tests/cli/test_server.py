@@ -208,7 +208,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert "--data" in hint
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into a directory that is read-only")
 def test_a_directory_that_is_read_only(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o500)
     done = ran(tmp_path, *headless())
@@ -239,7 +239,7 @@ def test_status_as_json(server: Program, home: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", found["epoch"])
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_status_through_a_full_disk(server: Program, home: Path) -> None:
     done = ran(home, "server", "status", "--data", "data", redirect=">/dev/full")
     assert done.returncode == 1

@@ -5,6 +5,7 @@ from tests.client.peer import EPOCH, ME, entry
 
 from ipcchat.client.model import Model, Notice, Pending, RoomView
 from ipcchat.entries import Entry
+from ipcchat.settings import ClientSettings
 from ipcchat.wire.messages import (
     Changed,
     FollowOk,
@@ -22,7 +23,9 @@ BOB = 2
 
 @pytest.fixture
 def model() -> Model:
-    made = Model("lab:5555", "ann", highlight=("deploy",), now=lambda: 1000)
+    made = Model(
+        "lab:5555", "ann", settings=ClientSettings(highlight=("deploy",)), now=lambda: 1000
+    )
     made.login(ME, "ann", "member")
     for number, name in ((1, "#lobby"), (2, "#ops")):
         room = made.add_room(Room(number, name))
@@ -220,13 +223,14 @@ def notices(room: RoomView) -> list[str]:
 
 def test_who_comes_and_goes(model: Model) -> None:
     room = model.rooms[1]
+    model.configure(ClientSettings(joins="all"))
     model.apply(Presence(BOB, "bob", "joined", room=1))
     model.apply(Presence(BOB, "bob", "joined", room=1))
     assert room.members[BOB].nick == "bob"
     model.apply(Presence(ME, "ann", "joined", room=1))
     model.apply(Presence(BOB, "bob", "parted", room=1))
     model.apply(Presence(BOB, "bob", "parted", room=1))
-    assert notices(room) == ["bob joined", "bob left"]
+    assert notices(room) == ["bob joined and left"]
     assert list(room.members) == [ME]
 
 

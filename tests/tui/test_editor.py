@@ -35,7 +35,9 @@ def build(role: str = "member") -> tuple[Model, Editor]:
     people = [Member(ANN, "ann", "online"), Member(BOB, "bob", "online")]
     people += [Member(BEA, "bea", "online"), Member(ZOE, "Zoë", "away")]
     model.set_members(model.rooms[1], people)
-    return model, Editor(model, lambda: None)
+    editor = Editor()
+    editor.attach(model, lambda: None)
+    return model, editor
 
 
 def say(model: Model, seq: int, by: int, nick: str) -> None:
@@ -152,7 +154,8 @@ def test_each_room_has_its_draft() -> None:
 
 def test_what_was_typed_before_there_was_a_room_stays() -> None:
     model = Model("host", "ann")
-    editor = Editor(model, lambda: None)
+    editor = Editor()
+    editor.attach(model, lambda: None)
     editor.insert("typed while connecting")
     editor.follow_room()
     model.add_room(Room(7, "#lobby"))

@@ -1,6 +1,6 @@
 """10,000 hostile texts in each field that others choose: only the text that is drawn differs.
 
-Everything goes through prompt_toolkit's real renderer, as bytes, into a terminal. Whatever stands
+Everything goes through the painter, as bytes, into a terminal. Whatever stands
 in a field, the cells around it, the cursor, modes, title, margins, tab stops and character sets are
 as they were, and the bytes hold no control but those of the renderer.
 """
@@ -23,13 +23,9 @@ import pytest
 from fuzz.strings import SEQUENCES, hostile
 from fuzz.text import forbidden
 from msgspec import Struct, inspect
-from prompt_toolkit.application import Application
-from prompt_toolkit.application.current import set_app
 from prompt_toolkit.data_structures import Size
-from prompt_toolkit.input import DummyInput
-from prompt_toolkit.layout import HSplit, Layout, VSplit, Window
-from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
+from tests.glass import cells
 
 from ipcchat.cli import run
 from ipcchat.client import intake, operations
@@ -38,14 +34,16 @@ from ipcchat.client.model import Model
 from ipcchat.client.session import Session
 from ipcchat.entries import Entry
 from ipcchat.errors import IpcchatError, Refused
+from ipcchat.paint import bars
+from ipcchat.paint.row import BLANK, Row, row
+from ipcchat.paint.rows import RowMaker
+from ipcchat.paint.theme import Depth, Theme
 from ipcchat.settings import ClientSettings
+from ipcchat.terminal.frame import Frame, Line
+from ipcchat.terminal.painter import Painter
 from ipcchat.text import clean_text
 from ipcchat.transcript import as_json, as_text, write
-from ipcchat.tui import bars, colours
-from ipcchat.tui.cells import Row, cells, row
 from ipcchat.tui.operator import OperatorDesk
-from ipcchat.tui.pane import RowsPane
-from ipcchat.tui.rows import RowMaker
 from ipcchat.wire import codec, messages
 from ipcchat.wire.framing import FrameReader
 
@@ -56,8 +54,10 @@ EDGE = 4
 """Columns of sentinels at either side."""
 HEIGHT = 200
 
-ESCAPE = re.compile(r"\x1b\[[0-9;]*[mHGKJXABCD]|\x1b\[\?(?:1|7|12|25|1049|2004)[hl]|[\r\n\b]")
-"""What the renderer itself sends; `G` and `X` keep the cursor where it belongs. A line end or a
+ESCAPE = re.compile(
+    r"\x1b\[[0-9;]*[mHGKJX]|\x1b\[\?(?:1|7|12|25|1004|1049|2004|2026)[hl]|\x1b\[\?1049h\x1b\[H"
+)
+"""What the painter itself sends; `G` and `X` keep the cursor where it belongs. A line end or a
 backspace of anybody else would put cells where they don't belong."""
 
 
@@ -74,12 +74,6 @@ def texts() -> tuple[str, ...]:
 # --- a terminal, and what the renderer sends to it ----------------------------------------
 
 
-def side() -> RowsPane:
-    """Sentinels beside the field."""
-    edge = row(cells("#" * EDGE, "class:bar"))
-    return RowsPane(lambda width, height: [edge] * height, width=EDGE)
-
-
 class Screen(pyte.Screen):
     """pyte drops what follows, in the same stretch, on a mark of no width that it can't combine."""
 
@@ -89,7 +83,7 @@ class Screen(pyte.Screen):
 
 
 class Glass:
-    """Rows between sentinels, drawn by prompt_toolkit on a terminal."""
+    """Rows between sentinels, drawn by the painter on a terminal."""
 
     def __init__(self) -> None:
         self.screen = Screen(WIDTH + 2 * EDGE, HEIGHT + 1)
@@ -98,22 +92,28 @@ class Glass:
         size = Size(rows=HEIGHT + 1, columns=WIDTH + 2 * EDGE)
         output = Vt100_Output(self._sent, lambda: size, "xterm-256color", enable_cpr=False)
         self._rows: list[Row] = []
-        middle = RowsPane(lambda width, height: self._rows)
-        self._app: Application[None] = Application(
-            layout=Layout(HSplit([VSplit([side(), middle, side()]), Window(height=1)])),
-            style=colours.STYLE,
-            color_depth=ColorDepth.DEPTH_8_BIT,
-            full_screen=True,
-            input=DummyInput(),
-            output=output,
+        theme = Theme("dark", Depth.MONO)
+        self._painter = Painter(
+            output, self._frame, lambda: theme, lambda: False, lambda event: None, lambda on: ""
         )
         self.state: object = None
+
+    def _frame(self, columns: int, lines: int) -> Frame:
+        edge = row(("bar", "#" * EDGE))
+        made: list[Line] = [
+            (
+                (0, EDGE, edge),
+                (EDGE, WIDTH, self._rows[y] if y < len(self._rows) else BLANK),
+                (EDGE + WIDTH, EDGE, edge),
+            )
+            for y in range(HEIGHT)
+        ]
+        return Frame([*made, ()], cursor=(0, HEIGHT))
 
     def draw(self, rows: list[Row]) -> None:
         """Draws the rows, and takes in what was sent."""
         self._rows = rows
-        with set_app(self._app):
-            self._app.renderer.render(self._app, self._app.layout)
+        self._painter.render(None, None)
         sent = self._sent.getvalue()
         self._sent.seek(0)
         self._sent.truncate()
@@ -123,19 +123,18 @@ class Glass:
         assert self.state in (None, state)
         self.state = state
         for y in range(HEIGHT):
-            self._check(y, rows[y] if y < len(rows) else row([]))
+            self._check(y, rows[y] if y < len(rows) else BLANK)
 
     def _check(self, y: int, line: Row) -> None:
         """Every cell of the row whose text is plain is where it was laid, and looks like it."""
         shown = self.screen.buffer[y]
-        for column, char in line.items():
-            if char.char.isascii() and len(char.char) == 1:
+        for column, (cluster, style) in cells(line).items():
+            if cluster.isascii() and len(cluster) == 1 and column < WIDTH:
                 found = shown[EDGE + column]
                 # A text may begin with a mark, which then is the cell's before it.
-                reverse = "class:bar" in char.style or found.reverse
-                assert (found.data[:1], found.reverse) == (char.char, reverse), (
-                    f"row {y}, column {column}: {found} instead of {char!r} in "
-                    f"{''.join(c.char for c in line.values())!a}"
+                reverse = "bar" in style.split() or found.reverse
+                assert (found.data[:1], found.reverse) == (cluster, reverse), (
+                    f"row {y}, column {column}: {found} instead of {cluster!r} in {line.text!a}"
                 )
         for column in (*range(EDGE), *range(EDGE + WIDTH, WIDTH + 2 * EDGE)):
             found = shown[column]
@@ -177,8 +176,8 @@ def entry(text: str, *, nick: str = "bob", kind: str = "message", style: str = "
     return Entry(1, 1, 1_795_000_000_000, 2, nick, kind, "0" * 32, text, style=style)
 
 
-def model_of(*, name: str = "#lab", topic: str = "") -> Model:
-    model = Model("lab", "ann")
+def model_of(*, name: str = "#lab", topic: str = "", joins: str = "recent") -> Model:
+    model = Model("lab", "ann", settings=ClientSettings(joins=joins))
     model.login(1, "ann", "member")
     model.set_state("online")
     model.add_room(messages.Room(1, name, topic=topic))
@@ -211,7 +210,7 @@ def older(text: str) -> list[Row]:
 
 
 def moved(text: str) -> list[Row]:
-    model = model_of()
+    model = model_of(joins="all")
     model.apply(messages.Presence(7, text, "joined", room=1))
     return lines(model)
 
@@ -302,7 +301,7 @@ FIELDS: dict[str, Callable[[str], list[Row]]] = {
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_hostile_text_changes_nothing_but_its_cells(field: str, glass: Glass) -> None:
     shown: list[Row] = []
-    glass.draw([row([])] * HEIGHT)
+    glass.draw([BLANK] * HEIGHT)
     for text in texts():
         shown += FIELDS[field](text)
         if len(shown) >= HEIGHT - 4:

@@ -10,15 +10,16 @@ from prompt_toolkit.key_binding.key_bindings import Binding
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import DummyOutput
 
+from ipcchat.actions.question import Question
+from ipcchat.actions.table import ACTIONS
 from ipcchat.address import parse_address
 from ipcchat.client.link import Credentials
 from ipcchat.client.session import Session
 from ipcchat.commands import COMMANDS
 from ipcchat.settings import ClientSettings
-from ipcchat.tui.actions import ACTIONS
 from ipcchat.tui.app import made
+from ipcchat.tui.keymap import parse_key
 from ipcchat.tui.keys import KEYS, Key, bindings, help_table
-from ipcchat.tui.question import Question
 from ipcchat.tui.screen import ChatScreen
 
 READLINE = ("c-a", "c-e", "c-k", "c-u", "c-w", "c-y", "c-r", "c-b", "c-f", "c-t", "home", "end")
@@ -44,10 +45,16 @@ def bound(binding: Binding) -> tuple[str, ...]:
     return tuple(key.value if isinstance(key, Keys) else key for key in binding.keys)
 
 
+def press(shown: ChatScreen, key: str) -> None:
+    """A key, while a question is asked."""
+    assert shown.panes.mode is not None
+    shown.panes.mode.press(key, key)
+
+
 @pytest.mark.asyncio
 async def test_every_key_is_bound_and_nothing_else() -> None:
     with screen() as shown:
-        found = [bound(binding) for binding in bindings(shown).bindings]
+        found = [bound(binding) for binding in bindings(KEYS, shown).bindings]
     rows = [pressed(keys) for row in KEYS for keys in row.keys]
     answers: list[tuple[str, ...]] = [("<any>",), ("escape",), ("c-m",), ("c-c",)]
     pastes: list[tuple[str, ...]] = [("<bracketed-paste>",)] * 2
@@ -76,29 +83,21 @@ def test_terminals_can_send_every_key() -> None:
 @pytest.mark.parametrize("row", KEYS, ids=lambda row: row.shown)
 def test_every_row_explains_itself(row: Key) -> None:
     assert row.help
-    assert row.shown.count(", ") + 1 == len(row.keys)
-    for keys, shown in zip(row.keys, row.shown.split(", "), strict=True):
-        assert named(keys) == shown
+    assert [parse_key(name) for name in row.shown.split(", ")] == list(row.keys)
 
 
-def named(keys: tuple[str, ...]) -> str:
-    """A key as people call it."""
-    names = {"pageup": "PgUp", "pagedown": "PgDn", "delete": "Del"}
-    if keys[0] == "escape":
-        return f"Alt+{named(keys[1:])}"
-    key = keys[0]
-    if key.startswith(("c-", "s-")):
-        modifier = {"c": "Ctrl", "s": "Shift"}[key[0]]
-        return f"{modifier}+{named((key[2:],))}"
-    return names.get(key, key.capitalize())
+def test_every_alt_key_has_another_way() -> None:
+    for row in KEYS:
+        if any(keys[0] == "escape" for keys in row.keys):
+            assert any(keys[0] != "escape" for keys in row.keys) or "(or /" in row.help
 
 
 def test_the_table_for_readers_has_every_row_once() -> None:
     lines = help_table().splitlines()
-    assert lines[:2] == ["| key | what it does |", "|---|---|"]
-    numbers = [row for row in KEYS if row.keys[0][-1].isdigit()]
+    assert lines[:2] == ["| key | what it does | name |", "|---|---|---|"]
+    numbers = [row for row in KEYS if row.deed.startswith("room-")]
     assert len(numbers) == 9
-    others = [f"| {row.shown} | {row.help} |" for row in KEYS if row not in numbers]
+    others = [f"| {row.shown} | {row.help} | `{row.deed}` |" for row in KEYS if row not in numbers]
     shown = lines[2:]
     assert len(shown) == len(others) + 1
     assert [line for line in shown if "Alt+1 … Alt+9" not in line] == others
@@ -114,12 +113,12 @@ def test_every_command_has_an_action_and_no_action_lacks_a_command() -> None:
 @pytest.mark.asyncio
 async def test_keys_rest_while_a_question_is_asked() -> None:
     with screen() as shown:
-        made = bindings(shown)
+        made = bindings(KEYS, shown)
         answers: list[str] = []
-        shown.question = Question("well?", {"y": lambda: answers.append("y")})
+        shown.ask(Question("well?", {"y": lambda: answers.append("y")}))
         awake = {bound(binding) for binding in made.bindings if binding.filter()}
         assert awake == {("<any>",), ("escape",), ("c-m",), ("c-c",), ("<bracketed-paste>",)}
-        shown.answer("Y")
+        press(shown, "Y")
         assert answers == ["y"]
         awake = {bound(binding) for binding in made.bindings if binding.filter()}
         assert ("c-m",) in awake
@@ -129,7 +128,7 @@ async def test_keys_rest_while_a_question_is_asked() -> None:
 @pytest.mark.asyncio
 async def test_some_keys_wait_for_an_empty_input() -> None:
     with screen() as shown:
-        made = bindings(shown)
+        made = bindings(KEYS, shown)
 
         def awake() -> set[tuple[str, ...]]:
             return {bound(binding) for binding in made.bindings if binding.filter()}
@@ -147,6 +146,6 @@ async def test_any_key_ends_a_question(key: str) -> None:
         done: list[str] = []
         yes = {"y": lambda: done.append("y")}
         shown.ask(Question("well?", yes, lambda: done.append("otherwise")))
-        shown.answer(key)
+        press(shown, key)
         assert done == ["y" if key == "y" else "otherwise"]
-        assert shown.question is None
+        assert shown.panes.mode is None

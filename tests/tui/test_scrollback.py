@@ -2,10 +2,11 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.glass import flat
 
 from ipcchat.client.model import Model, RoomView
 from ipcchat.entries import Entry
-from ipcchat.tui.rows import RowMaker
+from ipcchat.paint.rows import RowMaker
 from ipcchat.tui.scrollback import Scrollback
 from ipcchat.wire.messages import FollowOk, HistoryOk, Room
 
@@ -27,9 +28,9 @@ def build(first: int, count: int, texts: list[str]) -> tuple[Model, RoomView, Sc
 
 
 def shown(view: Scrollback, width: int, height: int) -> list[str]:
-    rows = view._rows(width, height)
+    rows = view.rows(width, height)
     assert len(rows) == height
-    return ["".join(row[column].char for column in sorted(row)).rstrip() for row in rows]
+    return [flat(row) for row in rows]
 
 
 TEXTS = st.lists(st.sampled_from(["a", "word " * 30, "日本語 🎉 " * 12, "x\ny\nz"]), min_size=1)

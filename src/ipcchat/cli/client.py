@@ -1,15 +1,12 @@
 """`ipcchat-client`: the screen; `send`, `tail` for scripts; `identity`, `forget`: what it keeps."""
 
-import asyncio
-import contextlib
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
-from ipcchat.address import Address, parse_address
-from ipcchat.cli import forget, identity, run, send, tail
-from ipcchat.client.profile import Profile, open_profile
-from ipcchat.client.unsent import Unsent
+from ipcchat.address import parse_address
+from ipcchat.cli import run
+from ipcchat.cli.screen import screen
 from ipcchat.configuration import add_flags
 from ipcchat.errors import UsageError
 from ipcchat.settings import ClientSettings, rows
@@ -23,12 +20,8 @@ _EXAMPLES = """\
   ipcchat-client 'ipcchat://lab:5555/?fp=…'     the same, by a join link
   make 2>&1 | ipcchat-client send '#builds' -   say what a command printed
 """
-_COMMANDS = {
-    "forget": forget.forget,
-    "identity": identity.identity,
-    "send": send.send,
-    "tail": tail.tail,
-}
+_COMMANDS = ("forget", "identity", "send", "tail")
+"""Each a function of the module that has its name. Only the one that is used is imported."""
 _BARE = {"-h", "--help", "--version"} | {
     f"--{row.name.replace('_', '-')}" for row in rows(ClientSettings) if row.kind == "yes or no"
 }
@@ -40,9 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     place = _first_word(given)
     if place is not None and given[place] in _COMMANDS:
-        command = _COMMANDS[given.pop(place)]
-        return run.command(PROGRAM, lambda: command(PROGRAM, given))
+        name = given.pop(place)
+        return run.command(PROGRAM, lambda: _command(name)(PROGRAM, given))
     return run.command(PROGRAM, lambda: _main(given))
+
+
+def _command(name: str) -> Callable[[str, list[str]], int]:
+    found: Callable[[str, list[str]], int] = getattr(import_module(f"ipcchat.cli.{name}"), name)
+    return found
 
 
 def _first_word(arguments: Sequence[str]) -> int | None:
@@ -71,55 +69,9 @@ def _main(arguments: list[str]) -> int:
     settings = run.read_settings(PROGRAM, ClientSettings, options)
     address = parse_address(settings.server)
     check_room(settings.room)
-    if not run.on_terminal():
+    if not run.on_terminal() and not settings.plain:
         raise UsageError(
-            "the screen needs a terminal", "for scripts: ipcchat-client send, ipcchat-client tail"
+            "the screen needs a terminal",
+            "for scripts: ipcchat-client send, ipcchat-client tail; or --plain",
         )
-    with open_profile(settings.name, interactive=True) as profile:
-        unsent = Unsent(profile, str(address)) if profile.locked else None
-        return run.run(_screen(address, profile, settings, unsent))
-
-
-async def _screen(
-    address: Address, profile: Profile, settings: ClientSettings, unsent: Unsent | None
-) -> int:
-    # Imported here, for `send` and `tail` need neither the screen nor its library.
-    from ipcchat.client.link import Credentials
-    from ipcchat.client.outbox import new_draft
-    from ipcchat.client.session import Session
-    from ipcchat.tui.app import run as run_screen
-
-    code = 0
-    main = asyncio.current_task()
-    assert main is not None
-
-    def end(number: int) -> None:
-        nonlocal code
-        code = 128 + number
-        main.cancel()
-
-    # The terminal must be as it was before, however we end. Not all systems have these.
-    with contextlib.suppress(NotImplementedError, AttributeError):
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, end, number)
-    credentials = Credentials(
-        profile.nick,
-        profile.secret,
-        profile.identity,
-        profile.asked,
-        moved=profile.moved,
-        moved_at=profile.moved_at,
-        invite=address.invite,
-        token=settings.token,
-        device=new_draft(),
-    )
-    session = Session(address, credentials, settings, unsent=unsent)
-    try:
-        await session.start()
-        await run_screen(session, settings, greeting=profile.said)
-    except asyncio.CancelledError:
-        if not code:
-            raise
-    finally:
-        await session.close()
-    return code
+    return run.run(screen(address, settings))

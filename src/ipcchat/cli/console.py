@@ -6,10 +6,12 @@ import signal
 from collections.abc import Callable
 
 from ipcchat.cli import joining, run
+from ipcchat.cli.screen import is_plain
 from ipcchat.client.link import Credentials
 from ipcchat.client.session import Session
 from ipcchat.configuration import load
 from ipcchat.errors import ConnectionLost
+from ipcchat.plain.app import run as run_plain
 from ipcchat.server.server import Server
 from ipcchat.settings import ClientSettings, ServerSettings
 from ipcchat.tui.app import run as run_screen
@@ -49,7 +51,8 @@ async def console(
             # A terminal that is lost reads as an end, and can't be written to any more.
             with contextlib.suppress(ConnectionLost, EOFError, OSError):
                 greeting = "\n".join([*head, *made])
-                await run_screen(session, shown, operator=True, links=links, greeting=greeting)
+                show = run_plain if is_plain(shown) else run_screen
+                await show(session, shown, operator=True, links=links, greeting=greeting)
         finally:
             await session.close()
     finally:

@@ -42,7 +42,7 @@ VERSION = 1
 
 # One buffer for all links: a chunk is decoded before the next read begins.
 _BUFFER = memoryview(bytearray(64 * 1024))
-_BUDGET = 0.004
+_BUDGET = 0.002
 """Seconds of a turn of the loop that may be spent on applying values."""
 _STRIDE = 64
 """Values between two looks at the clock."""

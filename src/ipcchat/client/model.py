@@ -20,26 +20,20 @@ from msgspec import Struct
 
 from ipcchat import names
 from ipcchat.client import intake
-from ipcchat.client.mentions import Mentions
-from ipcchat.client.room import (
-    LIMIT,
-    Level,
-    Line,
-    Member,
-    Notice,
-    Pending,
-    RoomView,
-    Taken,
-)
+from ipcchat.client.interest import Alert, Interest
+from ipcchat.client.room import LIMIT, Level, Line, Member, Notice, Pending, RoomView, Taken
 from ipcchat.entries import Entry
+from ipcchat.settings import ClientSettings
 from ipcchat.wire import messages
 from ipcchat.wire.messages import Gap, Live, Presence, Unfollowed
 
-__all__ = ["Line", "Member", "Model", "Notice", "Pending", "RoomView", "State", "now_ms"]
+__all__ = ["Alert", "Line", "Member", "Model", "Notice", "Pending", "RoomView", "State", "now_ms"]
 
 State = Literal["connecting", "online", "reconnecting", "closed"]
 _LOOSE = 50
 """Local lines that are kept while there is no room."""
+_ALERTS = 16
+_USUAL = ClientSettings()
 
 
 def now_ms() -> int:
@@ -55,7 +49,7 @@ class Model:
         server: str = "",
         nick: str = "",
         *,
-        highlight: Iterable[str] = (),
+        settings: ClientSettings = _USUAL,
         now: Callable[[], int] = now_ms,
         limit: int = LIMIT,
     ) -> None:
@@ -81,7 +75,10 @@ class Model:
         """Grows with every change that shows."""
         self._nick = nick
         self._current = 0
-        self._mentions = Mentions(nick, highlight)
+        self.interest = Interest(settings, nick)
+        """What the user wants to know of; `configure` makes it anew."""
+        self.alerts: deque[Alert] = deque(maxlen=_ALERTS)
+        """What asks for attention, oldest first: the screen takes them away. The latest count."""
         self._now = now
         self._limit = limit
 
@@ -95,13 +92,27 @@ class Model:
     @nick.setter
     def nick(self, nick: str) -> None:
         self._nick = intake.clean_name(nick)
-        self._mentions.name(self._nick)
+        self.interest.name(self._nick)
         self.version += 1
 
     def mentions(self, entry: Entry) -> bool:
         """Whether somebody else's message names the user, or one of the highlighted words."""
         mine = entry.by == self.account
-        return entry.kind == "message" and not mine and self._mentions.among(entry.text)
+        return entry.kind == "message" and not mine and self.interest.among(entry.text)
+
+    def ignores(self, entry: Entry) -> bool:
+        """Whether the user wants not to see a message: one of somebody whom he ignores."""
+        mine = entry.by == self.account
+        return entry.kind == "message" and not mine and self.interest.ignores(entry.by, entry.nick)
+
+    def configure(self, settings: ClientSettings) -> None:
+        """Other settings count from now on."""
+        self.interest = self.interest.renewed(settings, self._nick)
+        for room in self.rooms.values():
+            for member in room.members.values():
+                self.interest.meet(member.account, member.nick)
+            room.version += 1
+        self.version += 1
 
     def login(self, account: int, nick: str, role: str) -> None:
         """The server said who one is."""
@@ -119,12 +130,7 @@ class Model:
     def set_state(self, state: State, detail: str = "") -> None:
         """How the connection is."""
         if self.state == "online" and state != "online":
-            self._before = {
-                member.account
-                for room in self.rooms.values()
-                for member in room.members.values()
-                if member.status == "online"
-            }
+            self._before = {one for room in self.rooms.values() for one in room.online()}
         self.state = state
         self.detail = detail
         self.version += 1
@@ -216,6 +222,8 @@ class Model:
             item.account: Member(item.account, item.nick, item.status)
             for item in map(intake.clean_member, members)
         }
+        for member in room.members.values():
+            self.interest.meet(member.account, member.nick)
         self._changed(room)
 
     def mark_read(self, room: RoomView) -> None:
@@ -303,13 +311,18 @@ class Model:
         return None
 
     def _count(self, room: RoomView, entry: Entry) -> None:
+        if room.live:
+            self.interest.meet(entry.by, entry.nick)
+        counts = entry.kind == "message" and not self.ignores(entry)
+        mention = counts and self.mentions(entry)
         if room.number == self._current and self.focused:
             if room.live and entry.seq == room.read_seq + 1:
                 room.read_seq = entry.seq
-        elif entry.kind == "message":
+        elif counts:
             room.unread += 1
-            if self.mentions(entry):
-                room.mentions += 1
+            room.mentions += mention
+        if counts and room.live and self.interest.alerts(room.name, mention, self._now()):
+            self.alerts.append(Alert(room.number, entry, mention))
 
     def _live(self, event: Live) -> RoomView | None:
         room = self.rooms.get(event.room)
@@ -349,6 +362,7 @@ class Model:
 
     def _presence(self, event: Presence) -> RoomView | None:
         nick, status = intake.clean_name(event.nick), intake.clean_name(event.status)
+        self.interest.meet(event.account, nick)
         if event.account == self.account and nick:
             self.nick = nick
         room = self.rooms.get(event.room)
@@ -356,36 +370,26 @@ class Model:
             if room is not None:
                 self._moved(room, event.account, nick, status)
             return None
+        back = status == "online" and event.account in self._before
+        self._before.discard(event.account)
+        mine = event.account == self.account
+        quiet = back or (not mine and self.interest.ignores(event.account, nick))
         for room in self.rooms.values():
             member = room.members.get(event.account)
             if member is not None:
-                self._seen(room, member, nick, status)
+                for told in room.seen(member, nick, status, mine=mine, quiet=quiet):
+                    self.note(room.number, told)
+                self.version += 1
         return None
 
     def _moved(self, room: RoomView, account: int, nick: str, status: str) -> None:
-        known = account in room.members
-        if status == "joined" and not known:
-            room.members[account] = Member(account, nick, "online")
-        elif status == "parted" and known:
-            del room.members[account]
-        else:
+        joined = status == "joined"
+        if status not in ("joined", "parted") or not room.moved(account, nick, joined):
             return
-        if account != self.account:
-            self.note(room.number, f"{nick} {'joined' if status == 'joined' else 'left'}")
-        self._changed(room)
-
-    def _seen(self, room: RoomView, member: Member, nick: str, status: str) -> None:
-        before, was = member.nick, member.status
-        member.nick, member.status = nick, status
-        mine = member.account == self.account
-        if before != nick:
-            who = "you are" if mine else f"{before} is"
-            self.note(room.number, f"{who} now known as {nick}")
-        back = status == "online" and member.account in self._before
-        self._before.discard(member.account)
-        if was != status and not mine and not back and room.spoke_recently(member.account):
-            self.note(room.number, f"{nick} is {status}")
-        self._changed(room)
+        self.version += 1
+        how, ignored = self.interest.joins, self.interest.ignores(account, nick)
+        if account != self.account and how != "none" and not ignored:
+            room.tell_move(account, nick, joined, self._now(), all=how == "all")
 
 
 _HANDLERS: dict[type[Struct], Callable[[Model, Any], RoomView | None]] = {

@@ -9,11 +9,13 @@ The rules of this file:
 - Nothing here does I/O, knows the time, or fails for what a server sent.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
 from typing import Literal, TypeAlias
 
+from ipcchat.client.interest import Moves
 from ipcchat.entries import Cursor, Entry
 
 __all__ = ["LIMIT", "Level", "Line", "Member", "Notice", "Pending", "RoomView", "Taken"]
@@ -26,6 +28,8 @@ LIMIT = 2_000_000
 _GENERATION = 1 << 40
 _RECENT = 200
 """Who spoke among so many last lines is a recent speaker."""
+_MOVES = 500
+"""Joins and parts that one line takes; then another begins."""
 
 
 @dataclass(slots=True)
@@ -84,7 +88,10 @@ class RoomView:
     __slots__ = (
         "_gap",
         "_generation",
+        "_left",
         "_mark",
+        "_moves",
+        "_told",
         "epoch",
         "first",
         "first_key",
@@ -144,6 +151,17 @@ class RoomView:
         self._generation = 0
         self._mark = ""
         self._gap: Notice | None = None
+        self._moves = Moves()
+        self._told: list[Notice] = []
+        """The line of who joined and left, if it is the last, and what it was before: kept as long,
+        so that each state is an object of its own; rows are remembered by identity."""
+        self._left: deque[int] = deque(maxlen=_RECENT)
+        """Whose leaving was told: their coming back is, too."""
+
+    @property
+    def failed(self) -> Pending | None:
+        """The first line of one's own that was not sent."""
+        return next((item for item in self.pending if item.state == "failed"), None)
 
     @property
     def cursor(self) -> Cursor | None:
@@ -163,6 +181,56 @@ class RoomView:
             type(line) is Entry and line.by == account
             for line in islice(reversed(self.lines), _RECENT)
         )
+
+    def moved(self, account: int, nick: str, joined: bool) -> bool:
+        """Somebody joined or left; whether that is news."""
+        if joined == (account in self.members):
+            return False
+        if joined:
+            self.members[account] = Member(account, nick, "online")
+        else:
+            del self.members[account]
+        self.version += 1
+        return True
+
+    def tell_move(self, account: int, nick: str, joined: bool, time: int, *, all: bool) -> None:
+        """A line says who joined and left, one for all who do so in a row.
+
+        `all`: of everybody; else of those who spoke lately, and of those it told had left.
+        """
+        follows = bool(self.lines and self._told and self.lines[-1] is self._told[-1])
+        known = account in self._left or (follows and account in self._moves)
+        if not (all or known or self.spoke_recently(account)):
+            return
+        if joined and account in self._left:
+            self._left.remove(account)
+        elif not joined:
+            self._left.append(account)
+        if not follows or len(self._told) >= _MOVES:
+            follows, self._moves, self._told = False, Moves(), []
+        self._moves.add(account, nick, joined)
+        self._told.append(Notice(time, self._moves.text()))
+        if follows:
+            self.lines[-1] = self._told[-1]
+            self.version += 1
+        else:
+            self._append(self._told[-1])
+
+    def seen(self, member: Member, nick: str, status: str, *, mine: bool, quiet: bool) -> list[str]:
+        """A member has that nick and status; what of it is news. `quiet`: the nick alone."""
+        before, was = member.nick, member.status
+        member.nick, member.status = nick, status
+        self.version += 1
+        told = []
+        if before != nick:
+            told.append(f"{'you are' if mine else f'{before} is'} now known as {nick}")
+        if was != status and not mine and not quiet and self.spoke_recently(member.account):
+            told.append(f"{nick} is {status}")
+        return told
+
+    def online(self) -> set[int]:
+        """The accounts that are here at present."""
+        return {one.account for one in self.members.values() if one.status == "online"}
 
     def removal(self, account: int) -> str:
         """Tells the account that it was removed from the room; who did it, and why, as far as one

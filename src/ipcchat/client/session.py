@@ -14,6 +14,7 @@ import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -77,10 +78,10 @@ class Session:
         `shown`: the server's address as the status line has it.
         """
         self.settings = settings
-        self.model = Model(shown or str(address), credentials.nick, highlight=settings.highlight)
+        self.model = Model(shown or str(address), credentials.nick, settings=settings)
         self.address = address
         self.model.plain = settings.plaintext and isinstance(address, Address) and not address.path
-        self.on_change: Callable[[], None] = _nothing
+        self.on_change: Callable[[], None] = _ignore
         """Asked once after the events of a chunk, and after each change made here."""
         self.on_event: Callable[[Struct], None] = _ignore
         """Gets the events that are not the model's: `changed`, `logline`."""
@@ -139,15 +140,18 @@ class Session:
             return
         if self._lifeline.link is not None and not self._main.done():
             self._follower.tell_read()
-            try:
-                async with asyncio.timeout(_FAREWELL):
-                    await self._outbox.idle.wait()
-            except TimeoutError:
-                pass  # the user sees them as unsent; nothing is sent later by surprise
+            await self.settled()  # what is left is unsent: nothing goes by surprise
         self._main.cancel()
         await asyncio.gather(self._main, return_exceptions=True)
         if self._unsent is not None:
             await self._unsent.close()
+
+    async def settled(self) -> None:
+        """Waits a moment for the outcome of what was just said, while there is a connection."""
+        if self._lifeline.link is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL):
+                    await self._outbox.idle.wait()
 
     def reconnect(self) -> None:
         """Connects anew, at once."""
@@ -390,9 +394,5 @@ class Session:
             self._changed()
 
 
-def _nothing() -> None:
+def _ignore(*told: object) -> None:
     """Nobody wants to know."""
-
-
-def _ignore(value: object) -> None:
-    """The same."""

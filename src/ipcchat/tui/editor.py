@@ -1,61 +1,88 @@
 """The input line: several rows where needed, history, completion, a draft for each room."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import FilterOrBool
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.layout.containers import Window
-from prompt_toolkit.layout.controls import BufferControl
-from prompt_toolkit.layout.dimension import Dimension
-from prompt_toolkit.layout.processors import BeforeInput
-from prompt_toolkit.widgets import SearchToolbar
+from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
+from prompt_toolkit.search import SearchState
 
-from ipcchat.client.model import Model
-from ipcchat.commands import Completion, Role, complete
+from ipcchat.paint.input import lay
+from ipcchat.paint.row import Row
 
-__all__ = ["MAX_ROWS", "Editor"]
+if TYPE_CHECKING:  # imported when they are needed: typing comes first
+    from ipcchat.client.model import Model
+    from ipcchat.commands import Completion
 
-MAX_ROWS = 5
-"""Rows that the input may take."""
+__all__ = ["Editor"]
+
+_PROMPT = "> "
 
 
 class Editor:
     """What is being typed. Drafts survive changing rooms, never a restart."""
 
-    def __init__(self, model: Model, changed: Callable[[], None]) -> None:
-        self._model = model
+    def __init__(self) -> None:
+        self._model: Model | None = None
+        self._changed: Callable[[], None] = lambda: None
         self._drafts: dict[int, Document] = {}
-        self._room = model.current
+        self._room = 0
         self._completion: Completion | None = None
         self._choice = -1
         self._completed = ""
         self._tail = ""
         self.hint = ""
         """The other completions, for the status line."""
+        self._laid = lay(_PROMPT, "", 0, 80)
+        self._laid_for: object = None
+        self._first = 0
         self.buffer = Buffer(
             multiline=True,
             history=InMemoryHistory(),
             enable_history_search=False,
-            on_text_changed=lambda _: changed(),
+            on_text_changed=lambda _: self._changed(),
         )
-        self.search = SearchToolbar(ignore_case=True)
+        self.search = SearchBufferControl(Buffer(multiline=False), ignore_case=True)
+        """Where the words are typed that Ctrl+R looks for."""
+        self.control = BufferControl(self.buffer, search_buffer_control=self.search)
 
-    def window(self, focusable: FilterOrBool = True) -> Window:
-        """The input's window."""
-        control = BufferControl(
-            self.buffer,
-            input_processors=[BeforeInput("> ")],
-            search_buffer_control=self.search.control,
-            focusable=focusable,
+    def attach(self, model: "Model", changed: Callable[[], None]) -> None:
+        """Rooms, nicks and drafts are that model's; `changed` is called with each change."""
+        self._model = model
+        self._changed = changed
+        self._room = model.current
+
+    def windows(self) -> list[Window]:
+        """What takes the keys; it is drawn by `rows`."""
+        return [Window(self.control), Window(self.search)]
+
+    @property
+    def shown(self) -> Document:
+        """What stands in the input: while its history is searched, what was found there."""
+        looked_for = self.search.buffer.text
+        if not looked_for:
+            return self.buffer.document
+        state = self.control.search_state
+        return self.buffer.document_for_search(
+            SearchState(looked_for, state.direction, state.ignore_case)
         )
-        return Window(
-            control,
-            height=Dimension(min=1, max=MAX_ROWS),
-            wrap_lines=True,
-            dont_extend_height=True,
-        )
+
+    def rows(self, width: int, height: int, searching: bool) -> tuple[list[Row], tuple[int, int]]:
+        """The input in at most so many rows, and the cursor's column and row among them."""
+        self.buffer.load_history_if_not_yet_loaded()
+        prompt = f"(history) {self.search.buffer.text}: " if searching else _PROMPT
+        document = self.shown
+        selection = document.selection_range() if document.selection else None
+        key = (prompt, document.text, document.cursor_position, width, selection)
+        if key != self._laid_for:
+            self._laid = lay(prompt, document.text, document.cursor_position, width, selection)
+            self._laid_for = key
+        self._first, rows = self._laid.window(height, self._first)
+        column, line = self._laid.cursor
+        return rows, (column, line - self._first)
 
     @property
     def text(self) -> str:
@@ -79,13 +106,19 @@ class Editor:
         if not self.buffer.text:
             self.buffer.document = Document(text)
 
+    def replace(self, before: str, after: str) -> None:
+        """What was `before` is `after` now; both stay, where something was typed meanwhile."""
+        if self.buffer.text != before:
+            after = f"{self.buffer.text}\n{after}"
+        self.buffer.document = Document(after, len(after))
+
     def insert(self, text: str) -> None:
         """Puts text at the cursor."""
         self.buffer.insert_text(text)
 
     def follow_room(self) -> None:
         """The current room may be another one: each has its draft."""
-        current = self._model.current
+        current = self._model.current if self._model is not None else 0
         if current == self._room:
             return
         before, self._room = self._room, current
@@ -126,15 +159,21 @@ class Editor:
         self._completed = document.text_before_cursor
         self._tail = document.text_after_cursor
         self._choice = -1
-        model = self._model
-        room = model.rooms.get(model.current)
-        role: Role = "operator" if model.role == "operator" else "member"
-        self._completion = complete(
+        if self._model is not None:
+            self._completion = self._options(self._model, document)
+
+    def _options(self, model: "Model", document: Document) -> "Completion":
+        from ipcchat.actions.choices import SETTINGS
+        from ipcchat.commands import complete
+
+        return complete(
             document.text,
             document.cursor_position,
             rooms=[item.name for item in model.rooms.values()],
-            nicks=_by_recency(model) if room is not None else [],
-            role=role,
+            nicks=_by_recency(model) if model.current in model.rooms else [],
+            role="operator" if model.role == "operator" else "member",
+            ignored=model.interest.ignored,
+            settings=SETTINGS,
         )
 
     def _end_completion(self) -> None:
@@ -142,7 +181,7 @@ class Editor:
         self.hint = ""
 
 
-def _by_recency(model: Model) -> list[str]:
+def _by_recency(model: "Model") -> list[str]:
     """Nicks in the current room: who spoke last comes first, oneself last."""
     room = model.rooms[model.current]
     spoke: dict[int, None] = {}

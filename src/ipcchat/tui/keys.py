@@ -4,152 +4,208 @@ What readline knows (Ctrl+A, Ctrl+K, Ctrl+R, Alt+B …) stays as it is. Alt work
 key; each Alt key has another way.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from prompt_toolkit.filters import Condition, FilterOrBool
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
+from ipcchat.tui.keymap import Keys, rebound, shown
 from ipcchat.tui.screen import ChatScreen
 
-__all__ = ["KEYS", "Key", "bindings", "help_table"]
+__all__ = ["KEYS", "Key", "bindings", "bound", "help_table"]
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """A row: the same deed may have several keys."""
 
-    keys: tuple[tuple[str, ...], ...]
+    deed: str
+    """What the settings call it by."""
+    keys: tuple[Keys, ...]
     """In prompt_toolkit's words."""
-    shown: str
     help: str
     do: Callable[[ChatScreen], None]
     when: str = ""
     """Only while: `empty` (the input is), `failed` (so it is, and a line was not sent)."""
 
+    @property
+    def shown(self) -> str:
+        """The keys as people know them."""
+        return ", ".join(map(shown, self.keys))
+
 
 def _to_number(number: int) -> Callable[[ChatScreen], None]:
-    return lambda screen: screen.go_to_number(number)
+    return lambda screen: screen.places.number(number)
 
 
 _NUMBERS = tuple(
     Key(
+        f"room-{number}",
         (("escape", str(number)),),
-        f"Alt+{number}",
-        f"room {number} (or /join)",
+        f"room {number} (or /join, Ctrl+G)",
         _to_number(number),
     )
     for number in range(1, 10)
 )
 
 KEYS: tuple[Key, ...] = (
-    Key((("enter",),), "Enter", "send the line", lambda s: s.enter()),
+    Key("send", (("enter",),), "send the line", lambda s: s.saying.enter()),
     Key(
+        "newline",
         (("escape", "enter"), ("c-j",)),
-        "Alt+Enter, Ctrl+J",
         "a new line in the input",
         lambda s: s.editor.insert("\n"),
     ),
-    Key((("tab",),), "Tab", "complete a command, a nick, a room", lambda s: s.editor.complete(1)),
-    Key((("s-tab",),), "Shift+Tab", "the completion before", lambda s: s.editor.complete(-1)),
-    Key((("up",),), "Up", "what was typed before", lambda s: s.editor.buffer.auto_up()),
-    Key((("down",),), "Down", "what was typed after", lambda s: s.editor.buffer.auto_down()),
-    Key((("c-n",),), "Ctrl+N", "the next room", lambda s: s.go(1)),
-    Key((("c-p",),), "Ctrl+P", "the room before", lambda s: s.go(-1)),
+    Key(
+        "complete",
+        (("tab",),),
+        "complete a command, a nick, a room",
+        lambda s: s.editor.complete(1),
+    ),
+    Key("complete-back", (("s-tab",),), "the completion before", lambda s: s.editor.complete(-1)),
+    Key("earlier-input", (("up",),), "what was typed before", lambda s: s.editor.buffer.auto_up()),
+    Key("later-input", (("down",),), "what was typed after", lambda s: s.editor.buffer.auto_down()),
+    Key("editor", (("c-x", "c-e"),), "edit the input in your own editor", lambda s: s.try_edit()),
+    Key("next-room", (("c-n",),), "the next room", lambda s: s.places.step(1)),
+    Key("previous-room", (("c-p",),), "the room before", lambda s: s.places.step(-1)),
     *_NUMBERS,
+    Key("switch", (("c-g",),), "a room by some letters of its name", lambda s: s.switch()),
     Key(
+        "activity",
         (("escape", "a"), ("f4",)),
-        "Alt+A, F4",
         "the next room with something new",
-        lambda s: s.go_to_activity(),
+        lambda s: s.places.activity(),
     ),
     Key(
+        "page-up",
         (("pageup",),),
-        "PgUp",
         "scroll up; at the top it fetches older history",
-        lambda s: s.scrollback.page(-1),
+        lambda s: s.page(-1),
     ),
-    Key((("pagedown",),), "PgDn", "scroll down", lambda s: s.scrollback.page(1)),
+    Key("page-down", (("pagedown",),), "scroll down", lambda s: s.page(1)),
     Key(
+        "top",
         (("escape", "home"), ("c-home",)),
-        "Alt+Home, Ctrl+Home",
         "the oldest line that is loaded",
         lambda s: s.scrollback.to_top(),
     ),
+    Key("bottom", (("escape", "end"), ("c-end",)), "the newest line", lambda s: s.to_tail()),
     Key(
-        (("escape", "end"), ("c-end",)),
-        "Alt+End, Ctrl+End",
-        "the newest line",
-        lambda s: s.to_tail(),
+        "unread",
+        (("escape", "u"), ("f5",)),
+        "the first new line",
+        lambda s: s.scrollback.to_unread(),
     ),
-    Key((("escape", "u"), ("f5",)), "Alt+U, F5", "the first new line", lambda s: s.to_unread()),
-    Key((("f1",),), "F1", "help", lambda s: s.submit("/help")),
-    Key((("f7",),), "F7", "the list of rooms, on and off", lambda s: s.toggle("rooms")),
-    Key((("f8",),), "F8", "the list of members, on and off", lambda s: s.toggle("members")),
-    Key((("delete",),), "Del", "discard a line that was not sent", lambda s: s.discard(), "failed"),
     Key(
+        "previous-mention",
+        (("escape", "p"), ("f2",)),
+        "the mention before",
+        lambda s: s.places.mention(-1),
+    ),
+    Key(
+        "next-mention",
+        (("escape", "n"), ("f3",)),
+        "the next mention",
+        lambda s: s.places.mention(1),
+    ),
+    Key("search", (("c-s",),), "search the loaded lines as you type", lambda s: s.search()),
+    Key(
+        "bare",
+        (("escape", "l"), ("f6",)),
+        "the talk alone, to copy from; any key returns",
+        lambda s: s.show_bare(),
+    ),
+    Key("mouse", (("escape", "m"), ("f9",)), "the mouse, on and off", lambda s: s.toggle_mouse()),
+    Key("help", (("f1",),), "help", lambda s: s.saying.submit("/help")),
+    Key("rooms", (("f7",),), "the list of rooms, on and off", lambda s: s.panes.toggle("rooms")),
+    Key(
+        "members",
+        (("f8",),),
+        "the list of members, on and off",
+        lambda s: s.panes.toggle("members"),
+    ),
+    Key(
+        "discard",
+        (("delete",),),
+        "discard a line that was not sent",
+        lambda s: s.saying.discard(),
+        "failed",
+    ),
+    Key(
+        "clear",
         (("c-c",),),
-        "Ctrl+C",
         "clear the input (Up brings it back); never quits",
         lambda s: s.editor.clear(),
     ),
     Key(
+        "quit",
         (("c-d",),),
-        "Ctrl+D",
         "quit, where the input is empty",
-        lambda s: s.submit("/quit"),
+        lambda s: s.saying.submit("/quit"),
         "empty",
     ),
-    Key((("c-l",),), "Ctrl+L", "draw the screen again", lambda s: s.redraw()),
-    Key((("c-z",),), "Ctrl+Z", "put the program in the background", lambda s: s.suspend()),
+    Key("redraw", (("c-l",),), "draw the screen again", lambda s: s.redraw()),
+    Key("suspend", (("c-z",),), "put the program in the background", lambda s: s.suspend()),
 )
 """Every key that is not readline's, in the order of `/keys`."""
 
 
-def bindings(screen: ChatScreen) -> KeyBindings:
-    """The rows as prompt_toolkit has them; they rest while a question is asked."""
+def bound(changes: Mapping[str, str]) -> tuple[Key, ...]:
+    """The rows with the keys that the user chose: deed → keys (see `keymap`).
+
+    Raises SettingError.
+    """
+    return tuple(replace(row, keys=keys) for row, keys in rebound(KEYS, changes))
+
+
+def bindings(rows: Sequence[Key], screen: ChatScreen) -> KeyBindings:
+    """The rows as prompt_toolkit has them; they rest while a mode has the keys."""
     made = KeyBindings()
-    calm = Condition(lambda: screen.question is None and not screen.searching)
+    calm = Condition(lambda: screen.panes.mode is None and not screen.searching)
     filters: dict[str, FilterOrBool] = {
         "": calm,
         "empty": calm & Condition(lambda: not screen.editor.text),
-        "failed": calm & Condition(lambda: not screen.editor.text and screen.failed() is not None),
+        "failed": calm
+        & Condition(lambda: not screen.editor.text and screen.saying.failed() is not None),
     }
 
     def press(do: Callable[[ChatScreen], None], event: KeyPressEvent) -> None:
         do(screen)
 
-    for row in KEYS:
+    for row in rows:
         for keys in row.keys:
             made.add(*keys, filter=filters[row.when])(partial(press, row.do))
 
     @made.add("<bracketed-paste>", filter=calm)
     def _paste(event: KeyPressEvent) -> None:
-        screen.paste(event.data)
+        screen.saying.paste(event.data)
 
-    asked = Condition(lambda: screen.question is not None)
+    held = Condition(lambda: screen.panes.mode is not None)
 
-    @made.add("<any>", filter=asked, eager=True)
-    @made.add("escape", filter=asked, eager=True)
-    @made.add("enter", filter=asked, eager=True)
-    @made.add("c-c", filter=asked, eager=True)
-    def _answer(event: KeyPressEvent) -> None:
-        screen.answer(event.key_sequence[0].data)
-
-    @made.add("<bracketed-paste>", filter=asked, eager=True)
-    def _nothing(event: KeyPressEvent) -> None:
-        pass
+    @made.add("<any>", filter=held, eager=True)
+    @made.add("escape", filter=held, eager=True)
+    @made.add("enter", filter=held, eager=True)
+    @made.add("c-c", filter=held, eager=True)
+    @made.add("<bracketed-paste>", filter=held, eager=True)
+    def _held(event: KeyPressEvent) -> None:
+        mode = screen.panes.mode
+        if mode is not None:
+            pressed = event.key_sequence[0]
+            mode.press(str(getattr(pressed.key, "value", pressed.key)), pressed.data)
 
     return made
 
 
 def help_table() -> str:
     """The keys as a table in Markdown."""
-    lines = ["| key | what it does |", "|---|---|"]
+    lines = ["| key | what it does | name |", "|---|---|---|"]
     for row in KEYS:
         if row not in _NUMBERS:
-            lines.append(f"| {row.shown} | {row.help} |")
+            lines.append(f"| {row.shown} | {row.help} | `{row.deed}` |")
         elif row is _NUMBERS[0]:
-            lines.append("| Alt+1 … Alt+9 | the room of that number (or `/join`) |")
+            lines.append(
+                "| Alt+1 … Alt+9 | the room of that number (or `/join`, Ctrl+G) | `room-1` … |"
+            )
     return "\n".join(lines) + "\n"

@@ -4,16 +4,18 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
+from ipcchat.actions.face import Face
+from ipcchat.actions.question import Question
 from ipcchat.client import operations
 from ipcchat.client.operations import Changed, LogLine, SessionInfo
 from ipcchat.client.session import Session
+from ipcchat.clock import local
 from ipcchat.errors import IpcchatError
+from ipcchat.paint.cells import columns
+from ipcchat.paint.row import Part, Row, row
+from ipcchat.paint.wrap import wrap
 from ipcchat.text import clean_line
-from ipcchat.tui.cells import Row, cells, put, row
-from ipcchat.tui.clock import local
-from ipcchat.tui.question import Question
 from ipcchat.tui.screen import ChatScreen
-from ipcchat.tui.wrap import wrap
 
 __all__ = ["OperatorDesk"]
 
@@ -100,63 +102,61 @@ class OperatorDesk:
         log = self._lines(width - left - 1, height - 1) if left < width else []
         made = []
         for index in range(height - 1):
-            line = row([])
-            if index < len(people):
-                put(line, people[index], 0)
+            parts = people[index] if index < len(people) else []
             if left < width:
-                put(line, row(cells("│ ", "class:rule")), left - 1)
-                if index < len(log):
-                    put(line, log[index], left + 1)
-            made.append(line)
-        made.append(row(cells("─" * width, "class:rule")))
+                used = sum(columns(text) for _, text in parts)
+                beside = log[index] if index < len(log) else []
+                parts = [*parts, ("", " " * (left - 1 - used)), ("rule", "│ "), *beside]
+            made.append(row(*parts))
+        made.append(row(("rule", "─" * width)))
         return made
 
-    def _people(self, width: int, height: int) -> list[Row]:
+    def _people(self, width: int, height: int) -> list[list[Part]]:
         count = len(self._sessions)
-        made = [row(cells(f"{count} connected"[:width], "class:own"))]
+        made: list[list[Part]] = [[("own", f"{count} connected"[:width])]]
         for item in self._sessions[: height - 1]:
             since = local(item.since)
             queue = f" queue {item.queue}" if item.queue else ""
             role = " operator" if item.role == "operator" else ""
             text = f"{item.nick}{role}  {item.address}  since {since:%H:%M}{queue}"
-            made.append(row(cells(wrap(clean_line(text), width)[0], "")))
+            made.append([("", wrap(clean_line(text), width)[0])])
         if count > height - 1 > 0:
-            made[-1] = row(cells(f"… {count - height + 2} more"[:width], "class:notice"))
+            made[-1] = [("notice", f"… {count - height + 2} more"[:width])]
         return made
 
-    def _lines(self, width: int, height: int) -> list[Row]:
-        made = []
+    def _lines(self, width: int, height: int) -> list[list[Part]]:
+        made: list[list[Part]] = []
         for line in list(self._log)[-height:]:
             at = local(line.time)
-            style = "class:notice" if line.level in ("debug", "info") else "class:error"
+            style = "notice" if line.level in ("debug", "info") else "error"
             text = clean_line(f"{at:%H:%M:%S} {line.text}")
-            made.append(row(cells(wrap(text, width)[0], style)))
+            made.append([(style, wrap(text, width)[0])])
         return made
 
     # --- what operators do ------------------------------------------------------------
 
-    async def do(self, screen: ChatScreen, name: str) -> None:
+    async def do(self, face: Face, name: str) -> None:
         """`reload` or `shutdown`. Raises IpcchatError."""
         if name == "reload":
             await operations.reload(self._session)
-            screen.show("the settings were read again", "help")
+            face.show("the settings were read again", "help")
             return
         await self._refresh()
         others = sum(1 for item in self._sessions if item.address != "console")
 
         def stop() -> None:
-            screen.spawn(self._stop(screen))
+            face.spawn(self._stop(face))
 
         if not others:
             stop()
             return
         words = f"{others} other{'s' * (others != 1)} connected: shut down?  y yes · n no"
-        screen.ask(Question(words, {"y": stop}))
+        face.ask(Question(words, {"y": stop}))
 
-    async def _stop(self, screen: ChatScreen) -> None:
+    async def _stop(self, face: Face) -> None:
         try:
             await operations.shutdown(self._session)
         except IpcchatError as error:
-            screen.show_error(error)
+            face.show_error(error)
             return
-        screen.show("the server is shutting down")
+        face.show("the server is shutting down")

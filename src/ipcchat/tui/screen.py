@@ -5,52 +5,62 @@ the model: nothing here keeps a copy of it.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
-from prompt_toolkit.application import Application
-from prompt_toolkit.data_structures import Size
-from prompt_toolkit.filters import Condition
-from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings
-from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, VSplit
-from prompt_toolkit.output import Output
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
-from ipcchat.client import operations
-from ipcchat.client.model import Pending, RoomView
+from ipcchat.actions.face import Action
+from ipcchat.actions.question import Question
+from ipcchat.address import Address
+from ipcchat.client.model import RoomView
 from ipcchat.client.room import Level
 from ipcchat.client.session import Session
-from ipcchat.commands import Invocation, OperatorsOnly, Role, Say, parse
-from ipcchat.errors import IpcchatError, UsageError
+from ipcchat.commands import Role
+from ipcchat.errors import IpcchatError
+from ipcchat.paint import bare
+from ipcchat.paint.rows import RowMaker
 from ipcchat.settings import ClientSettings
-from ipcchat.text import MAX_LINES
-from ipcchat.tui import bars, colours
-from ipcchat.tui.cells import Row
-from ipcchat.tui.clock import now
+from ipcchat.terminal import external
+from ipcchat.terminal.frame import Frame
 from ipcchat.tui.editor import Editor
-from ipcchat.tui.pane import Desk, RowsPane
-from ipcchat.tui.question import Question
-from ipcchat.tui.rows import RowMaker
+from ipcchat.tui.finding import Finding
+from ipcchat.tui.layout import LEFT, compose
+from ipcchat.tui.modes import Asking, Bare, Mode
+from ipcchat.tui.pace import Pace
+from ipcchat.tui.panes import OperatorsPane, Panes
+from ipcchat.tui.places import Places
+from ipcchat.tui.saying import Saying
 from ipcchat.tui.scrollback import Scrollback
+from ipcchat.tui.shell import Shell
+from ipcchat.tui.switching import Switching
 
-__all__ = ["Action", "ChatScreen"]
+__all__ = ["ChatScreen"]
 
-_FRAME = 1 / 30
-"""Seconds between two drawings that the network asks for."""
-_LAGGING, _LATE = 1 / 5, 0.02
-"""The same while drawings come that late: the loop is a busy server's too, and talk goes first."""
-_CLOCK = 15.0
-"""Seconds between two looks at the clock in the status line."""
-_PASTE_ASKS = 5
-"""A paste of more lines asks first."""
-_LEFT, _RIGHT = 18, 20
-"""Columns of the lists."""
+_WHEEL = 3
+"""Rows that a step of the mouse's wheel scrolls."""
 
-Action: TypeAlias = Callable[["ChatScreen", Invocation], Coroutine[Any, Any, None]]
+
+class Explained(Protocol):
+    """A row of the table of keys."""
+
+    @property
+    def shown(self) -> str: ...
+
+    @property
+    def help(self) -> str: ...
+
+    @property
+    def deed(self) -> str: ...
+
+
+class _End(Exception):
+    """The session was closed."""
 
 
 class ChatScreen:
-    """Owns the application of prompt_toolkit; `run` shows it until `leave`."""
+    """The talk on a shell; `run` shows it until `leave`."""
 
     def __init__(
         self,
@@ -58,167 +68,122 @@ class ChatScreen:
         settings: ClientSettings,
         actions: Mapping[str, Action],
         bind: Callable[["ChatScreen"], KeyBindings],
-        operator: Desk | None = None,
+        desk: OperatorsPane | None = None,
         *,
+        shell: Shell,
+        keys: Sequence[Explained] = (),
         greeting: str = "",
-        input: Input | None = None,
-        output: Output | None = None,
     ) -> None:
+        """`shell`: what it is shown on, and whose input and keys it takes."""
         self.session = session
         self.model = session.model
         self.settings = settings
-        self.operator = operator
-        self._actions = actions
-        self.question: Question | None = None
-        self.editor: Editor = Editor(self.model, self._watch_focus)
+        self.desk = desk
+        self.onward: Address | None = None
+        """Where the user wants to go on when the screen has ended; None: nowhere."""
+        self.shell = shell
+        self.app = shell.app
+        self.window = shell.window
+        self.editor: Editor = shell.editor
+        self._keys = keys
         self._maker = RowMaker(self.model, settings.time_format)
         self.scrollback: Scrollback = Scrollback(self.model, self._maker, self._older)
+        self.panes: Panes = Panes(self.model, settings, self.scrollback, self.editor, desk)
+        self.places: Places = Places(self.model, self.scrollback, self.go_to, self.show)
+        self.saying: Saying = Saying(self, self.editor, actions, self.to_tail)
+        self._pace = Pace(self._prepare, self.app.invalidate, settings.redraw)
         self._greeting = greeting
-        self._panes = {"rooms": True, "members": True}
         self._fetching: set[int] = set()
         self._group: asyncio.TaskGroup | None = None
-        self._frame: asyncio.TimerHandle | None = None
-        self._lags = False
-        self._clock: asyncio.TimerHandle | None = None
-        self.app: Application[None] = Application(
-            layout=Layout(self._layout()),
-            key_bindings=bind(self),
-            style=colours.STYLE,
-            color_depth=colours.depth(settings.color),
-            full_screen=True,
-            mouse_support=False,
-            terminal_size_polling_interval=None,
-            input=input,
-            output=output,
-        )
-        self.app.timeoutlen, self.app.ttimeoutlen = 0.5, 0.05  # Esc, then a key, is Alt+key
-
-    # --- layout -----------------------------------------------------------------------
-
-    def _layout(self) -> HSplit:
-        def bar(rows: Callable[[int, int], list[Row]]) -> RowsPane:
-            return RowsPane(rows, height=1)
-
-        def pane(name: str, rows: Callable[[int, int], list[Row]], width: int) -> Any:
-            return ConditionalContainer(
-                RowsPane(rows, width=width), Condition(lambda: self._shows(name))
-            )
-
-        middle = [
-            pane("rooms", lambda w, h: bars.rooms(self.model, w, h), _LEFT),
-            self.scrollback,
-            pane("members", lambda w, h: bars.members(self.model, w, h), _RIGHT),
-        ]
-        if self.operator is not None:
-            desk = RowsPane(self.operator.rows, height=self.operator.height)
-            middle = [
-                HSplit(
-                    [
-                        ConditionalContainer(desk, Condition(lambda: self._size().rows >= 20)),
-                        VSplit(middle),
-                    ]
-                )
-            ]
-        window = self.editor.window()
-        return HSplit(
-            [
-                bar(lambda w, h: [bars.topic(self.model, w)]),
-                VSplit(middle),
-                bar(self._status),
-                ConditionalContainer(
-                    RowsPane(self._asked, height=lambda width: len(self._asked(width))),
-                    Condition(lambda: self.question is not None),
-                ),
-                window,
-                self.editor.search,
-            ]
-        )
-
-    def _size(self) -> Size:
-        return self.app.output.get_size()
-
-    def _shows(self, name: str) -> bool:
-        limit = self.settings.pane_left if name == "rooms" else self.settings.pane_right
-        return self._panes[name] and self._size().columns >= limit
-
-    def _status(self, width: int, height: int) -> list[Row]:
-        extra = self.editor.hint
-        if not extra:
-            room = self.model.rooms.get(self.model.current)
-            waits = [item for item in room.pending if item.state == "failed"] if room else []
-            extra = f"{len(waits)} not sent: Enter retries, Del discards" if waits else ""
-        return [bars.status(self.model, width, self.scrollback.more, extra)]
-
-    def _asked(self, width: int, height: int = 0) -> list[Row]:
-        return bars.question(self.question.text if self.question is not None else "", width)
+        self._talk = 0
+        self.editor.attach(self.model, self._watch_focus)
+        shell.frame = self._compose
+        shell.bindings = bind(self)
+        shell.mouse = settings.mouse
+        shell.clicked = self._clicked
+        shell.focused = self._watch_focus
+        shell.failed = self.show_error
 
     # --- drawing ----------------------------------------------------------------------
 
+    def _compose(self, columns: int, lines: int) -> Frame:
+        mode = self.panes.mode
+        if mode is not None and (bare := mode.bare(columns, lines)) is not None:
+            return Frame(bare=bare)
+        self.panes.searching = self.searching
+        frame = compose(self.panes, columns, lines)
+        self._talk = frame.talk
+        return frame
+
     def changed(self) -> None:
         """The model has changed: the screen is drawn soon."""
-        if self._frame is None:
-            loop = asyncio.get_running_loop()
-            self._frame = loop.call_later(_LAGGING if self._lags else _FRAME, self._draw)
+        self._pace.soon()
 
-    def _draw(self) -> None:
-        frame, self._frame = self._frame, None
-        self._lags = frame is not None and asyncio.get_running_loop().time() - frame.when() > _LATE
+    def _prepare(self) -> None:
         self._watch_focus()
         self.editor.follow_room()
         if self._greeting and self.model.current:
             for line in self._greeting.splitlines():
                 self.model.note(0, line, "bare" if line.startswith("ipcchat://") else "info")
             self._greeting = ""
-        self.app.invalidate()
-
-    def _tick(self) -> None:
-        """The clock in the status line."""
-        loop = asyncio.get_running_loop()
-        self._clock = loop.call_later(_CLOCK - now().second % _CLOCK + 0.1, self._tick)
-        self.app.invalidate()
+        self.window.look(self.model)
 
     def redraw(self) -> None:
         """Draws everything anew."""
-        self.app.renderer.clear()
+        self.shell.painter.clear()
 
     def _watch_focus(self) -> None:
         room = self.model.rooms.get(self.model.current)
-        self.model.focused = room is None or self.scrollback.anchor(room) is None
+        at_end = room is None or self.scrollback.anchor(room) is None
+        self.model.focused = at_end and self.window.focused is not False
+
+    def _clicked(self, event: MouseEvent) -> None:
+        if event.event_type == MouseEventType.SCROLL_UP:
+            self.scrollback.move(-_WHEEL)
+        elif event.event_type == MouseEventType.SCROLL_DOWN:
+            self.scrollback.move(_WHEEL)
+        elif event.event_type == MouseEventType.MOUSE_UP and event.position.x < LEFT:
+            number = self.panes.room_at(event.position.y, self._talk)
+            if number and self.panes.shows("rooms", self.app.output.get_size().columns):
+                self.places.number(number)
+        self._watch_focus()
+        self.app.invalidate()
 
     # --- life -------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Shows the screen until `leave`, or until the session ends, whose error it raises."""
+        await self.shell.run(self.live)
+
+    async def live(self) -> None:
+        """The same on a shell that runs already."""
         self.session.on_change = self.changed
-        self._tick()
+        self._pace.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                if self.operator is not None:
-                    self.operator.attach(self)
-                watch = group.create_task(self._watch_session())
-                await self.app.run_async(handle_sigint=False)
-                watch.cancel()
-                self._group = None
+                if self.desk is not None:
+                    self.desk.attach(self)
+                self._prepare()
+                await self.session.run()
+                raise _End
+        except* _End:
+            pass
         finally:
             self._group = None
-            for timer in (self._frame, self._clock):
-                if timer is not None:
-                    timer.cancel()
-            if self.operator is not None:
-                self.operator.detach()
-
-    async def _watch_session(self) -> None:
-        try:
-            await self.session.run()
-        finally:
-            if self.app.is_running and not self.app.is_done:
-                self.app.exit()
+            self._pace.end()
+            if self.desk is not None:
+                self.desk.detach()
+            await self.window.close()
 
     def leave(self) -> None:
         """Ends the screen."""
-        if self.app.is_running and not self.app.is_done:
-            self.app.exit()
+        self.shell.leave()
+
+    def connect(self, address: Address) -> None:
+        """Ends the screen, to go on at another server."""
+        self.onward = address
+        self.leave()
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:
         """Runs a job beside the screen; what it can't do becomes a line."""
@@ -235,15 +200,31 @@ class ChatScreen:
 
     def suspend(self) -> None:
         """Ctrl+Z; not at the server's own screen, which others depend on."""
-        if self.operator is None:
+        if self.desk is None:
             self.app.suspend_to_background()
+
+    def try_edit(self) -> None:
+        """The same, by a key."""
+        try:
+            self.edit()
+        except IpcchatError as error:
+            self.show_error(error)
+
+    def edit(self) -> None:
+        """The input in the user's own editor. Raises UsageError where there is none."""
+        command = external.command(self.settings.editor, self.shell.environ)
+        self.spawn(self._edit(command))
+
+    async def _edit(self, command: Sequence[str]) -> None:
+        before = self.editor.text
+        self.editor.replace(before, await external.edit(command, before))
 
     # --- what is shown and asked ------------------------------------------------------
 
     @property
     def role(self) -> Role:
         """Whose commands there are."""
-        return "operator" if self.operator or self.model.role == "operator" else "member"
+        return "operator" if self.desk or self.model.role == "operator" else "member"
 
     @property
     def searching(self) -> bool:
@@ -259,94 +240,72 @@ class ChatScreen:
         """An error as a line, with its hint."""
         self.show(f"{error}" + (f" – {error.hint}" if error.hint else ""), "error")
 
-    def ask(self, question: Question) -> None:
-        """Asks; the next key answers."""
-        self.question = question
+    def enter_mode(self, mode: Mode) -> None:
+        """The keys are for that from now on."""
+        self.panes.mode = mode
         self.app.invalidate()
 
-    def answer(self, key: str) -> None:
-        """A key was pressed while a question was asked."""
-        question, self.question = self.question, None
-        if question is not None:
-            question.answers.get(key.lower(), question.otherwise)()
+    def end_mode(self) -> None:
+        """The keys are for the input again."""
+        self.panes.mode = None
+        self.app.invalidate()
 
-    def toggle(self, name: str) -> None:
-        """Shows or hides a list."""
-        self._panes[name] = not self._panes[name]
+    def ask(self, question: Question) -> None:
+        """Asks; the next key answers."""
+        self.enter_mode(Asking(question, self.end_mode))
 
-    # --- input ------------------------------------------------------------------------
+    def show_bare(self) -> None:
+        """The talk alone, to be copied."""
+        self.enter_mode(Bare(self._bare, self.end_mode))
 
-    def enter(self) -> None:
-        """Sends what was typed; on an empty input tries again what was not sent."""
-        if not self.editor.text.strip():
-            failed = self.failed()
-            self.editor.clear()
-            if failed is not None:
-                self.session.retry(failed)
-            return
-        self.submit(self.editor.take())
+    def _bare(self, width: int, height: int) -> list[str]:
+        room = self.places.room()
+        lowest = self.scrollback.place(room) if room is not None else 0
+        return bare.lines(self.model, lowest, width, height)
 
-    def submit(self, line: str) -> None:
-        """A line as if typed: something said, or a command."""
-        self.to_tail()  # what is said, and what a command answers, shows at the end
-        try:
-            asked = parse(line, self.role)
-            if isinstance(asked, Say):
-                if not self.model.rooms and self.model.state != "online":
-                    raise UsageError("not connected yet", "the line is kept: Enter sends it")
-                self.session.submit(self.model.current, asked.text)
-                return
-        except OperatorsOnly as error:
-            self.spawn(self._as_operator(line, error))
-            return
-        except IpcchatError as error:
-            if not line.startswith("/") or line.startswith("//"):
-                self.editor.restore(line)
-            self.show_error(error)
-            return
-        self.spawn(self._actions[asked.command.name](self, asked))
+    def switch(self) -> None:
+        """The quick switcher."""
+        self.enter_mode(Switching(self.model, self.go_to, self.end_mode))
 
-    async def _as_operator(self, line: str, error: OperatorsOnly) -> None:
-        """One may have been made an operator a moment ago: the server knows."""
-        if await operations.learn_role(self.session) != "operator":
-            raise error
-        self.submit(line)
+    def search(self) -> None:
+        """The loaded lines, as one types."""
+        room = self.places.room()
+        if room is not None:
+            self.enter_mode(
+                Finding(
+                    self.model,
+                    room,
+                    self.scrollback,
+                    self._maker,
+                    self.app.invalidate,
+                    self.end_mode,
+                )
+            )
 
-    def paste(self, data: str) -> None:
-        """A paste stays one message; a long one asks first."""
-        text = data.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
-        count = text.count("\n") + 1
-        if count <= _PASTE_ASKS:
-            self.editor.insert(text)
-            return
+    def page(self, direction: int) -> None:
+        """A screenful up (-1) or down (1)."""
+        self.scrollback.page(direction)
+        self._watch_focus()
 
-        def send() -> None:
-            self.editor.insert(text)
-            self.enter()
+    def toggle_mouse(self) -> None:
+        """The mouse scrolls and clicks, or marks text as the terminal has it."""
+        self.shell.mouse = not self.shell.mouse
 
-        def join() -> None:
-            self.editor.insert(" ".join(text.split()))
+    def keys(self) -> Sequence[str]:
+        """A line for each deed: its keys, what it is for, and what settings call it."""
+        return [f"{row.shown or 'no key'} – {row.help} ({row.deed})" for row in self._keys]
 
-        much = "" if count <= MAX_LINES else f" (more than {MAX_LINES} can't be one message)"
-        words = f" paste {count} lines?{much}  s send · j join lines · c cancel"
-        self.ask(Question(words, {"s": send, "j": join}))
+    def configure(self, settings: ClientSettings) -> None:
+        """Other settings count from now on."""
+        self.settings = self.panes.settings = settings
+        self.shell.mouse = settings.mouse
+        self._pace.per_second = settings.redraw
+        self._maker.configure(settings.time_format)
+        self.model.configure(settings)
+        self.window.configure(settings)
+        self.changed()
 
-    # --- own lines --------------------------------------------------------------------
-
-    def failed(self) -> Pending | None:
-        """The first line of the current room that was not sent."""
-        room = self.model.rooms.get(self.model.current)
-        if room is None:
-            return None
-        return next((item for item in room.pending if item.state == "failed"), None)
-
-    def discard(self) -> None:
-        """Drops that line."""
-        failed = self.failed()
-        if failed is not None:
-            self.session.discard(failed)
-
-    # --- rooms and places -------------------------------------------------------------
+    # --- places -----------------------------------------------------------------------
 
     def go_to(self, number: int) -> None:
         """Shows a room."""
@@ -354,34 +313,21 @@ class ChatScreen:
         self.editor.follow_room()
         self.changed()
 
-    def go(self, step: int) -> None:
-        """The next room, or the one before."""
-        order = list(self.model.rooms)
-        if order:
-            index = order.index(self.model.current) if self.model.current in order else 0
-            self.go_to(order[(index + step) % len(order)])
+    def recall(self, room: RoomView, index: int) -> None:
+        """Shows a room's lines from that one on."""
+        self.go_to(room.number)
+        self.scrollback.to_index(index)
+        self._watch_focus()
 
-    def go_to_number(self, number: int) -> None:
-        """The room that the lists call by that number."""
-        order = list(self.model.rooms)
-        if number <= len(order):
-            self.go_to(order[number - 1])
-
-    def go_to_activity(self) -> None:
-        """The next room with a mention, else with a message."""
-        rooms = [room for room in self.model.rooms.values() if room.unread]
-        if rooms:
-            self.go_to(max(rooms, key=lambda room: (room.mentions > 0, room.unread)).number)
+    def clear(self, room: RoomView) -> None:
+        """Takes a room's lines off the screen; scrolling up brings them back."""
+        self.scrollback.clear(room)
 
     def to_tail(self) -> None:
         """The end of the room; what came is seen."""
         self.scrollback.to_tail()
         self._watch_focus()
         self.changed()
-
-    def to_unread(self) -> None:
-        """The first new line of the room."""
-        self.scrollback.to_unread()
 
     def _older(self, room: RoomView) -> None:
         """The oldest line shows: what is before it is fetched, once at a time."""

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from ipcchat.client.model import Model, RoomView
 from ipcchat.entries import Entry
-from ipcchat.tui.cells import Row, row
-from ipcchat.tui.pane import RowsPane
-from ipcchat.tui.rows import RowMaker
+from ipcchat.paint.row import BLANK, Row
+from ipcchat.paint.rows import RowMaker
 
 __all__ = ["Anchor", "Scrollback"]
 
@@ -25,16 +24,17 @@ class Anchor:
     rows: int
 
 
-class Scrollback(RowsPane):
+class Scrollback:
     """Lays the rows of the current room. `older` is called when its oldest line shows."""
 
     def __init__(self, model: Model, maker: RowMaker, older: Callable[[RoomView], None]) -> None:
-        super().__init__(self._rows)
         self._model = model
         self._maker = maker
         self._older = older
         self._anchors: dict[int, Anchor] = {}
         self._cleared: set[int] = set()
+        self._shown: list[Row] = []
+        self._shown_at: object = None
         self.height = 1
         """Rows of the last drawing."""
 
@@ -64,6 +64,18 @@ class Scrollback(RowsPane):
         below = room.first_key + len(room.lines) - 1 - anchor.key
         hidden = len(self._maker.rows(room, anchor.key - room.first_key)) > anchor.rows
         return below + len(room.pending) + hidden
+
+    def place(self, room: RoomView) -> int:
+        """The index of the lowest line that shows; -1 where there is none."""
+        anchor = self.anchor(room)
+        return len(room.lines) - 1 if anchor is None else anchor.key - room.first_key
+
+    def return_to(self, room: RoomView, anchor: Anchor | None) -> None:
+        """Shows the place again that `anchor` gave."""
+        if anchor is None:
+            self._anchors.pop(room.number, None)
+        else:
+            self._anchors[room.number] = anchor
 
     def to_tail(self) -> None:
         """Shows the end again, and follows it."""
@@ -172,18 +184,25 @@ class Scrollback(RowsPane):
 
     # --- what shows -------------------------------------------------------------------
 
-    def _rows(self, width: int, height: int) -> list[Row]:
+    def rows(self, width: int, height: int) -> list[Row]:
+        """The rows of the current room that show: as many as there are lines, blank ones first."""
         self.height = max(1, height)
         self._maker.resize(width)
         room = self._room()
-        upwards: list[Row] = []
         if room is None:
-            upwards = [part for line in self._model.loose for part in self._maker.notice(line)][
-                ::-1
-            ]
-            return [row([])] * (height - len(upwards)) + upwards[:height][::-1]
+            rows = [part for line in self._model.loose for part in self._maker.notice(line)]
+            return [BLANK] * (height - len(rows)) + rows[max(0, len(rows) - height) :]
         self._model.loose.clear()
         anchor = self.anchor(room)
+        state = (self._model.version, room.version, self._maker.state, room.number, anchor, height)
+        if state != self._shown_at:
+            self._shown = self._upwards(room, anchor, height)
+            self._shown_at = state
+        return self._shown
+
+    def _upwards(self, room: RoomView, anchor: Anchor | None, height: int) -> list[Row]:
+        """From the lowest row that shows to the highest, then the other way round."""
+        upwards: list[Row] = []
         if anchor is None:
             self._anchors.pop(room.number, None)
             for pending in reversed(room.pending):
@@ -201,4 +220,4 @@ class Scrollback(RowsPane):
         if index < 0 and room.number not in self._cleared:
             self._older(room)
         shown = upwards[:height][::-1]
-        return [row([])] * (height - len(shown)) + shown
+        return [BLANK] * (height - len(shown)) + shown

@@ -1,4 +1,4 @@
-"""Wrapping: a text and a width make rows of cells. Pure.
+"""Wrapping: a text and a width make rows of text. Pure.
 
 Rows break at spaces where they can, else between clusters; no cluster is lost or split, and no
 row is wider than the width (a cluster wider than that takes a row of its own and is clipped).
@@ -6,8 +6,8 @@ row is wider than the width (a cluster wider than that takes a row of its own an
 
 from wcwidth import iter_graphemes
 
-from ipcchat.tui.cells import columns as columns_of
-from ipcchat.tui.cells import span
+from ipcchat.paint.cells import columns as columns_of
+from ipcchat.paint.cells import span
 
 __all__ = ["TAB", "wrap"]
 

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
+from ipcchat.paint.cells import clip, clusters, columns, span
+from ipcchat.paint.wrap import wrap
 from ipcchat.text import clean_text
-from ipcchat.tui.cells import cells, columns, row
-from ipcchat.tui.wrap import wrap
 
 _MIXED = st.text(alphabet=st.sampled_from("ab  xyz日本🎉é\t\n🇩🇪👨‍👩‍👧❤️क्षمی\u200cخ"), max_size=120)
 
 
 def _wide(text: str) -> int:
-    return sum(part.width for part in cells(text, ""))
+    return sum(map(span, clusters(text)))
 
 
 @given(st.one_of(st.text(max_size=200), _MIXED), st.integers(2, 40))
@@ -58,9 +58,9 @@ def test_examples(text: str, columns_: int, rows: list[str]) -> None:
     assert wrap(text, columns_) == rows
 
 
-def test_cells_have_the_width_of_their_cluster() -> None:
+def test_a_cluster_has_its_own_width() -> None:
     text = "a日🇩🇪👨‍👩‍👧‍👦❤️é"
-    assert [(cell.char, cell.width) for cell in cells(text, "")] == [
+    assert [(cluster, span(cluster)) for cluster in clusters(text)] == [
         ("a", 1),
         ("日", 2),
         ("🇩🇪", 2),
@@ -69,6 +69,10 @@ def test_cells_have_the_width_of_their_cluster() -> None:
         ("é", 1),
     ]
     assert columns(text) == 10
-    laid = row(cells("日b", ""))
-    assert [laid[column].char for column in sorted(laid)] == ["日", "", "b"]
-    assert [laid[column].width for column in (0, 2)] == [2, 1]
+    assert [clip(text, most) for most in (0, 2, 3, 5, 9)] == [
+        "",
+        "a",
+        "a日",
+        "a日🇩🇪",
+        "a日🇩🇪👨‍👩‍👧‍👦❤️",
+    ]

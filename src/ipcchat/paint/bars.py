@@ -1,50 +1,39 @@
 """The topic line, the status line, the lists at the sides: small rows made of the model."""
 
 from ipcchat.client.model import Model, RoomView
-from ipcchat.tui.cells import Cells, Row, cells, columns, row
-from ipcchat.tui.clock import now
-from ipcchat.tui.colours import nick_style
-from ipcchat.tui.wrap import wrap
+from ipcchat.clock import now
+from ipcchat.paint.cells import clip, columns
+from ipcchat.paint.row import Part, Row, clipped, row
+from ipcchat.paint.theme import nick_style
+from ipcchat.paint.wrap import wrap
 
-__all__ = ["members", "question", "rooms", "status", "topic"]
-
-
-def _clip(parts: Cells, width: int) -> Cells:
-    """As many cells as fit."""
-    used, made = 0, []
-    for part in parts:
-        if used + part.width > width:
-            break
-        made.append(part)
-        used += part.width
-    return made
+__all__ = ["first_room", "members", "question", "rooms", "status", "topic"]
 
 
 def _bar(text: str, width: int, style: str) -> Row:
     """A whole row in one style."""
-    parts = _clip(cells(text, style), width)
-    used = sum(part.width for part in parts)
-    return row(parts + cells(" " * (width - used), style))
+    shown = clip(text, width)
+    return row((style, shown + " " * (width - columns(shown))))
 
 
 def topic(model: Model, width: int) -> Row:
     """`#lab — Week 9: sockets`."""
     room = model.rooms.get(model.current)
     if room is None:
-        return _bar(" ipcchat", width, "class:bar")
+        return _bar(" ipcchat", width, "bar")
     about = f" — {room.topic}" if room.topic else ""
-    return _bar(f" {room.name}{about}", width, "class:bar")
+    return _bar(f" {room.name}{about}", width, "bar")
 
 
 def status(model: Model, width: int, more: int, extra: str = "") -> Row:
     """`[09:04] PLAIN! you@lab 2:#lab(14)  H: 3:#ops(2!,5)  -MORE(50)-`, in words."""
-    style = "class:bar"
+    style = "bar"
     plain = "  PLAIN!" if model.plain else ""
     numbers = {number: index for index, number in enumerate(model.rooms, 1)}
     time = f" [{now():%H:%M}]"
     words = [f"{model.nick}@{model.server}"]
     if model.state != "online":
-        style = "class:bar.trouble"
+        style = "bar.trouble"
         shown = "connecting…" if model.state == "connecting" else f"{model.state}…"
         words.append(f"{shown} {model.detail}".strip() if model.detail else shown)
     room = model.rooms.get(model.current)
@@ -62,13 +51,15 @@ def status(model: Model, width: int, more: int, extra: str = "") -> Row:
     if columns("  ".join(words)) + 2 > left:
         words[0] = model.nick  # what follows is worth more than the server's address
     # Before whatever may be long: that others can listen in shows in the smallest window, too.
-    head = cells(time, style) + cells(plain[:2], style) + cells(plain[2:], "class:bar.plain")
-    return row(_clip(head + cells("  " + "  ".join(words) + " " * left, style), width))
+    text = "  " + "  ".join(words)
+    rest = " " * max(0, left - columns(text))
+    parts = [(style, time + plain[:2]), ("bar.plain", plain[2:]), (style, text + rest)]
+    return row(*clipped(parts, width))
 
 
 def question(text: str, width: int) -> list[Row]:
     """A question, whole: its keys stand at its end."""
-    return [_bar(line, width, "class:question") for line in wrap(text, width)]
+    return [_bar(line, width, "question") for line in wrap(text, width)]
 
 
 def _activity(number: int, room: RoomView) -> str:
@@ -85,14 +76,19 @@ def rooms(model: Model, width: int, height: int) -> list[Row]:
         count = ""
         if room.unread:
             count = f" {room.mentions}!" if room.mentions else f" {room.unread}"
-        style = "class:pane.current" if current else "class:pane"
+        style = "pane.current" if current else "pane"
         if room.unread and not current:
-            style = "class:pane.unread"
-        name = _clip(cells(f"{mark}{number} {room.name}", style), width - 2 - len(count))
-        made.append(_side(name + cells(count, style), width))
-    index = list(model.rooms).index(model.current) if model.current in model.rooms else 0
-    first = max(0, index - height + 1)
+            style = "pane.unread"
+        name = clip(f"{mark}{number} {room.name}", width - 2 - len(count))
+        made.append(_side([(style, name + count)], width))
+    first = first_room(model, height)
     return _fill(made[first : first + height], width, height)
+
+
+def first_room(model: Model, height: int) -> int:
+    """How many rooms are above those that show in so many rows."""
+    index = list(model.rooms).index(model.current) if model.current in model.rooms else 0
+    return max(0, index - height + 1)
 
 
 def members(model: Model, width: int, height: int) -> list[Row]:
@@ -107,24 +103,24 @@ def members(model: Model, width: int, height: int) -> list[Row]:
     for member in order[: height - 1 if len(order) > height else height]:
         style = nick_style(member.nick, member.account == model.account)
         if member.status != "online":
-            style = "class:pane.away"
+            style = "pane.away"
         suffix = "" if member.status == "online" else f" ({member.status})"
-        made.append(_list(cells(member.nick, style) + cells(suffix, "class:pane.away"), width))
+        made.append(_list([(style, member.nick), ("pane.away", suffix)], width))
     if len(order) > height:
-        made.append(_list(cells(f"… {len(order) - height + 1} more", "class:pane.away"), width))
+        made.append(_list([("pane.away", f"… {len(order) - height + 1} more")], width))
     return _fill(made, width, height, left=True)
 
 
-def _side(parts: Cells, width: int) -> Row:
+def _side(parts: list[Part], width: int) -> Row:
     """A row with a rule at its right."""
-    shown = _clip(parts, width - 2)
-    used = sum(part.width for part in shown)
-    return row(shown + cells(" " * (width - 1 - used), "") + cells("│", "class:rule"))
+    shown = clipped(parts, width - 2)
+    used = sum(columns(text) for _, text in shown)
+    return row(*shown, ("", " " * (width - 1 - used)), ("rule", "│"))
 
 
-def _list(parts: Cells, width: int) -> Row:
+def _list(parts: list[Part], width: int) -> Row:
     """A row with a rule at its left."""
-    return row(cells("│ ", "class:rule") + _clip(parts, width - 2))
+    return row(("rule", "│ "), *clipped(parts, width - 2))
 
 
 def _fill(made: list[Row], width: int, height: int, left: bool = False) -> list[Row]:

@@ -1,0 +1,39 @@
+"""The bare view: the talk as text alone, to be marked and copied. Long lines are the terminal's to
+wrap, so that a link copied from it is whole."""
+
+from ipcchat.client.model import Model, Notice
+from ipcchat.entries import Entry
+from ipcchat.paint.cells import columns
+from ipcchat.paint.rows import fact
+
+__all__ = ["lines"]
+
+_END = "(to copy from · any key returns)"
+
+
+def lines(model: Model, lowest: int, width: int, height: int) -> list[str]:
+    """As many lines of the current room as fill the screen, up to the one with the index `lowest`,
+    and how to get back."""
+    room = model.rooms.get(model.current)
+    made: list[str] = [_END[: width - 1]]
+    if room is None:
+        return made
+    left = height - 1
+    for index in range(lowest, -1, -1):
+        line = room.lines[index]
+        if isinstance(line, Entry) and model.ignores(line):
+            continue
+        for part in reversed(_text(line).expandtabs().split("\n")):
+            left -= max(1, -(-columns(part) // width))
+            if left < 0:
+                return made[::-1]
+            made.append(part)
+    return made[::-1]
+
+
+def _text(line: Entry | Notice) -> str:
+    if isinstance(line, Notice):
+        return line.text if line.level == "bare" else f"-- {line.text}"
+    if line.kind != "message":
+        return f"-- {fact(line)}"
+    return f"* {line.nick} {line.text}" if line.style == "me" else f"{line.nick}: {line.text}"

@@ -1,0 +1,75 @@
+"""Going places: from room to room, to what is new, to who named one."""
+
+from collections.abc import Callable
+
+from ipcchat.client.model import Model, RoomView
+from ipcchat.entries import Entry
+from ipcchat.tui.scrollback import Scrollback
+
+__all__ = ["Places"]
+
+_LOOKED_AT = 100_000
+"""Lines among which a mention is looked for: about a twentieth of a second."""
+
+
+class Places:
+    """Where one can go. `go_to` shows a room; `tell` says why one stays."""
+
+    def __init__(
+        self,
+        model: Model,
+        scrollback: Scrollback,
+        go_to: Callable[[int], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._model = model
+        self._scrollback = scrollback
+        self._go_to = go_to
+        self._tell = tell
+
+    def step(self, count: int) -> None:
+        """The next room (1), or the one before (-1)."""
+        order = list(self._model.rooms)
+        if order:
+            current = self._model.current
+            index = order.index(current) if current in order else 0
+            self._go_to(order[(index + count) % len(order)])
+
+    def number(self, number: int) -> None:
+        """The room that the lists call by that number."""
+        order = list(self._model.rooms)
+        if number <= len(order):
+            self._go_to(order[number - 1])
+
+    def activity(self) -> None:
+        """The next room with a mention, else with a message."""
+        rooms = [room for room in self._model.rooms.values() if room.unread]
+        if rooms:
+            self._go_to(max(rooms, key=lambda room: (room.mentions > 0, room.unread)).number)
+        else:
+            self._tell("nothing new")
+
+    def mention(self, direction: int) -> None:
+        """The mention before (-1) what shows, or after (1)."""
+        room = self._model.rooms.get(self._model.current)
+        if room is None or not room.lines:
+            return
+        start = self._scrollback.place(room)
+        end = len(room.lines) if direction > 0 else -1
+        limit = start + direction * _LOOKED_AT
+        for index in range(start + direction, end, direction):
+            line = room.lines[index]
+            if isinstance(line, Entry) and self._model.mentions(line):
+                self._scrollback.to_index(index)
+                return
+            if index == limit:
+                break
+        self._tell(f"no mention {'further down' if direction > 0 else 'further up'}")
+
+    def unread(self) -> None:
+        """The first new line of the room."""
+        self._scrollback.to_unread()
+
+    def room(self) -> RoomView | None:
+        """The current one."""
+        return self._model.rooms.get(self._model.current)
