@@ -60,7 +60,7 @@ class Face(Protocol):
         """Other settings count from now on; the model knows them already."""
 
     def edit(self) -> None:
-        """The input in the user's editor. Raises UsageError where there is none."""
+        """The input in the user's own editor; where that fails, a line says why."""
 
     def recall(self, room: RoomView, index: int) -> None:
         """Shows a room's lines from that one on; 0 is the oldest that is loaded."""

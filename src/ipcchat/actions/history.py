@@ -57,7 +57,6 @@ async def _write_all(face: Face, room: RoomView, file: transcript.Transcript) ->
 
 async def _clear(face: Face, call: Invocation) -> None:
     face.clear(current_room(face))
-    face.show("the screen is clear; the history is not: PgUp brings it back", "help")
 
 
 # --- older history ------------------------------------------------------------------------

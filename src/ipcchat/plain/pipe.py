@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -13,6 +14,8 @@ __all__ = ["Pipe"]
 
 _AHEAD = 50
 """Lines that wait for the server at most; then no more is read."""
+_LAST = 3.0
+"""Seconds that the entries of what was acknowledged may take at the end."""
 _LONGEST = 256 * 1024
 """Characters that are a line even without an end: they can't be a message anyway."""
 
@@ -84,6 +87,15 @@ class Pipe:
             if not self._lines and not self._ended:
                 self._terminal.resume()
         await self._until(lambda: not (self._sending or self._screen.busy))
+        with suppress(TimeoutError):  # what was done is said, too, as soon as it comes back
+            async with asyncio.timeout(_LAST):
+                await self._until(lambda: not self._expected)
+
+    @property
+    def _expected(self) -> bool:
+        """Whether something was acknowledged whose entry has not come yet."""
+        rooms = self._screen.session.model.rooms.values()
+        return any(item.state == "sent" for room in rooms for item in room.pending)
 
     def _calm(self, most: int) -> bool:
         return self._sending < most

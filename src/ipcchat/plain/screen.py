@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from ipcchat.actions.drafting import edited
 from ipcchat.actions.face import Action
 from ipcchat.actions.question import Question
 from ipcchat.address import Address
@@ -15,7 +16,6 @@ from ipcchat.commands import Invocation, OperatorsOnly, Role, Say, parse
 from ipcchat.errors import IpcchatError, UsageError
 from ipcchat.plain import sentences
 from ipcchat.plain.desk import PlainDesk
-from ipcchat.plain.drafting import edited
 from ipcchat.plain.keyboard import KEYS, Keyboard
 from ipcchat.plain.pipe import Pipe
 from ipcchat.plain.speech import Speech
@@ -213,6 +213,7 @@ class PlainScreen:
         """What was said can't be taken back; what was not yet, is left out."""
         self._speech.forget()
         self._speech.teller.skip(room)
+        self.show("nothing that was said is deleted: /history says it again", "help")
 
     def go_to(self, number: int) -> None:
         """Goes to a room, and says where one is."""

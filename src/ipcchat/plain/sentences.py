@@ -27,7 +27,6 @@ __all__ = [
 _TAB = 4
 _SPOKEN = (
     (re.compile(" *· PgUp to load"), ": /history"),
-    (re.compile("PgUp brings"), "/history brings"),
     (re.compile(" +· +"), ", "),
     (re.compile(r" +– +"), ": "),
 )

@@ -67,7 +67,7 @@ KEYS: tuple[Key, ...] = (
     Key("complete-back", (("s-tab",),), "the completion before", lambda s: s.editor.complete(-1)),
     Key("earlier-input", (("up",),), "what was typed before", lambda s: s.editor.buffer.auto_up()),
     Key("later-input", (("down",),), "what was typed after", lambda s: s.editor.buffer.auto_down()),
-    Key("editor", (("c-x", "c-e"),), "edit the input in your own editor", lambda s: s.try_edit()),
+    Key("editor", (("c-x", "c-e"),), "edit the input in your own editor", lambda s: s.edit()),
     Key("next-room", (("c-n",),), "the next room", lambda s: s.places.step(1)),
     Key("previous-room", (("c-p",),), "the room before", lambda s: s.places.step(-1)),
     *_NUMBERS,

@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
+from prompt_toolkit.application.run_in_terminal import in_terminal
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
+from ipcchat.actions.drafting import edited
 from ipcchat.actions.face import Action
 from ipcchat.actions.question import Question
 from ipcchat.address import Address
@@ -22,7 +24,6 @@ from ipcchat.errors import IpcchatError
 from ipcchat.paint import bare
 from ipcchat.paint.rows import RowMaker
 from ipcchat.settings import ClientSettings
-from ipcchat.terminal import external
 from ipcchat.terminal.frame import Frame
 from ipcchat.tui.editor import Editor
 from ipcchat.tui.finding import Finding
@@ -203,21 +204,15 @@ class ChatScreen:
         if self.desk is None:
             self.app.suspend_to_background()
 
-    def try_edit(self) -> None:
-        """The same, by a key."""
-        try:
-            self.edit()
-        except IpcchatError as error:
-            self.show_error(error)
-
     def edit(self) -> None:
-        """The input in the user's own editor. Raises UsageError where there is none."""
-        command = external.command(self.settings.editor, self.shell.environ)
-        self.spawn(self._edit(command))
+        """The input in the user's own editor."""
+        self.spawn(self._edit())
 
-    async def _edit(self, command: Sequence[str]) -> None:
+    async def _edit(self) -> None:
         before = self.editor.text
-        self.editor.replace(before, await external.edit(command, before))
+        async with in_terminal():
+            after = await edited(before, self.settings.editor)
+        self.editor.replace(before, after)
 
     # --- what is shown and asked ------------------------------------------------------
 
@@ -322,6 +317,7 @@ class ChatScreen:
     def clear(self, room: RoomView) -> None:
         """Takes a room's lines off the screen; scrolling up brings them back."""
         self.scrollback.clear(room)
+        self.show("the screen is clear; the history is not: PgUp brings it back", "help")
 
     def to_tail(self) -> None:
         """The end of the room; what came is seen."""

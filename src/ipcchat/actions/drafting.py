@@ -3,12 +3,16 @@
 import asyncio
 import os
 import shlex
+import shutil
+import tempfile
 from pathlib import Path
 
 from ipcchat.errors import IpcchatError
 
 __all__ = ["edited"]
 
+_HINT = "set EDITOR, or /set editor PROGRAM"
+_USUAL = ("editor", "nano", "vi", "vim", "emacs")
 _LARGEST = 256 * 1024
 """Bytes of a draft that are read back: many times what a message may have."""
 
@@ -16,18 +20,10 @@ _LARGEST = 256 * 1024
 async def edited(text: str, program: str = "") -> str:
     """The text as the user left it, without line ends at its end.
 
-    The editor is `program`, else $VISUAL, $EDITOR, vi; it has the terminal, whose modes the caller
-    has put back. Raises IpcchatError where it can't be run, fails, or leaves what is no text.
+    The editor is `program`, else $VISUAL, $EDITOR or a usual one; it has the terminal, whose modes
+    the caller has put back. Raises IpcchatError where it can't be run, fails, or leaves no text.
     """
-    import tempfile
-
-    command = program or os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise IpcchatError(f"the editor can't be run: {command}: {error}", _HINT) from None
-    if not words:
-        raise IpcchatError("no editor is set", _HINT)
+    words = _words(program)
     try:
         folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="ipcchat-")
     except OSError as error:
@@ -41,7 +37,18 @@ async def edited(text: str, program: str = "") -> str:
         await asyncio.to_thread(folder.cleanup)
 
 
-_HINT = "set EDITOR to a program, such as nano"
+def _words(program: str) -> list[str]:
+    for command in (program, os.environ.get("VISUAL", ""), os.environ.get("EDITOR", "")):
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise IpcchatError(f"the editor can't be run: {command}: {error}", _HINT) from None
+        if words:
+            return words
+    for name in _USUAL:
+        if shutil.which(name):
+            return [name]
+    raise IpcchatError("no editor is known", _HINT)
 
 
 async def _run(words: list[str], path: Path) -> None:
