@@ -1,4 +1,5 @@
-"""Makes docs/screen.svg from a real screen: a server, three people, a real pty.
+"""Makes docs/screen-dark.svg and screen-light.svg from a real screen: a server, three people, a
+real pty.
 
 python -m docs.picture
 """
@@ -13,44 +14,32 @@ from wcwidth import wcwidth
 
 COLUMNS, ROWS = 100, 22
 CELL, LINE, MARGIN = 8.4, 18, 14
-GROUND, INK = "#1c1f26", "#d7dae0"
-COLOURS = {
-    "black": "#5c6370",
-    "red": "#e06c75",
-    "green": "#98c379",
-    "brown": "#e5c07b",
-    "blue": "#61afef",
-    "magenta": "#c678dd",
-    "cyan": "#56b6c2",
-    "white": "#d7dae0",
-    "default": INK,
-}
+TERMINALS = {"dark": ("#1e1e1e", "#e4e4e4"), "light": ("#fafafa", "#1c1c1c")}
+"""Ground and ink of a terminal."""
 
 
 def colour(name: str, default: str) -> str:
-    """A pyte colour as CSS."""
-    if name == "default":
-        return default
-    name = name.removeprefix("bright")
-    return COLOURS.get(name, f"#{name}" if len(name) == 6 else default)
+    """A colour of pyte's as CSS; with 256 of them it names each by its hexadecimal digits."""
+    return default if name == "default" else f"#{name}"
 
 
-def svg(shown: Terminal) -> str:
+def svg(shown: Terminal, theme: str) -> str:
     """The screen as an SVG picture; each cell stands at its own place."""
+    base, plain = TERMINALS[theme]
     screen = shown.screen
     width = COLUMNS * CELL + 2 * MARGIN
     height = ROWS * LINE + 2 * MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
         f'font-family="ui-monospace, Menlo, DejaVu Sans Mono, monospace" font-size="14">',
-        f'<rect width="100%" height="100%" rx="8" fill="{GROUND}"/>',
+        f'<rect width="100%" height="100%" rx="8" fill="{base}"/>',
     ]
     for row in range(ROWS):
         y = MARGIN + row * LINE
         column = 0
         while column < COLUMNS:
             cell = screen.buffer[row][column]
-            ink, ground = colour(cell.fg, INK), colour(cell.bg, GROUND)
+            ink, ground = colour(cell.fg, plain), colour(cell.bg, base)
             if cell.reverse:
                 ink, ground = ground, ink
             text, wide = cell.data, max(1, wcwidth(cell.data[:1] or " "))
@@ -66,13 +55,14 @@ def svg(shown: Terminal) -> str:
                 text += other.data
                 column += 1
             x = MARGIN + start * CELL
-            if ground != GROUND:
+            if ground != base:
                 parts.append(
                     f'<rect x="{x:.1f}" y="{y}" width="{(column - start) * CELL:.1f}" '
                     f'height="{LINE}" fill="{ground}"/>'
                 )
             if text.strip():
                 weight = ' font-weight="bold"' if cell.bold else ""
+                weight += ' font-style="italic"' if cell.italics else ""
                 parts.append(
                     f'<text x="{x:.1f}" y="{y + 14}" fill="{ink}"{weight} xml:space="preserve" '
                     f'textLength="{(column - start) * CELL:.1f}" lengthAdjust="spacing">'
@@ -122,7 +112,12 @@ def main() -> None:
             bob.wait("#ops")
             bob.line("deploy at four")
             ann.wait(lambda text: "2:#ops" in text.splitlines()[-2])
-            Path("docs/screen.svg").write_text(svg(ann), encoding="utf-8")
+            for theme, (ground, _) in TERMINALS.items():
+                ann.raw = b""
+                red, green, blue = ground[1:3], ground[3:5], ground[5:7]
+                ann.type(f"\x1b]11;rgb:{red}/{green}/{blue}\x07")  # as a terminal answers
+                ann.wait(lambda _: ann.raw.count(b"\x1b[2K") >= ROWS)
+                Path(f"docs/screen-{theme}.svg").write_text(svg(ann, theme), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ def test_no_page_has_a_line_that_is_hard_to_read() -> None:
             assert len(line) <= 100 or line.startswith(("|", "→", "←")), f"{page.name}: {line}"
 
 
-def test_the_picture_shows_the_screen() -> None:
-    picture = (ROOT / "docs" / "screen.svg").read_text()
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_picture_shows_the_screen(theme: str) -> None:
+    picture = (ROOT / "docs" / f"screen-{theme}.svg").read_text()
     assert "#lobby" in picture and "ann" in picture

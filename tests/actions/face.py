@@ -61,7 +61,13 @@ class ListFace:
         self.questions.append(question)
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:
-        self._group.create_task(job)
+        self._group.create_task(self._try(job))
+
+    async def _try(self, job: Coroutine[Any, Any, None]) -> None:
+        try:
+            await job
+        except IpcchatError as error:
+            self.show_error(error)
 
     def go_to(self, number: int) -> None:
         self.model.current = number

@@ -9,6 +9,7 @@ from tests.client.test_session import lobby, sitting
 from tests.support import serve
 
 from ipcchat.address import Address
+from ipcchat.client.lines import Lines
 from ipcchat.entries import Entry
 
 pytestmark = pytest.mark.asyncio
@@ -55,10 +56,10 @@ async def test_history_back_to_a_time() -> None:
             told = room.lines[12]
             lines = [line for line in room.lines if isinstance(line, Entry)]
             early = timedelta(hours=3) // timedelta(milliseconds=1)
-            room.lines[:] = [
+            room.lines = Lines(
                 Entry(1, line.seq, line.time - early * (line.seq < 13), 2, "bob", "message", "0")
                 for line in lines
-            ]
+            )
             assert await ann.type("/history 2h") == []
             assert ann.recalled[-1][0].lines[ann.recalled[-1][1]].time == told.time
 

@@ -206,7 +206,7 @@ def test_plain_shows_in_the_smallest_window(tmp_path: Path) -> None:
     with console(tmp_path, "--unix", str(path)) as (desk, where):
         args = ("client", where, "--name", "a-nick-that-is-as-long-as-they-g")
         with terminal(*args, home=tmp_path / "ann", columns=40, rows=10) as ann:
-            ann.wait("PLAIN!  a-nick-that")
+            ann.wait("PLAIN!  1:#lobby(")
             row = ann.text().split("\n")[-2]
             column = row.index("PLAIN!")
             cells = [ann.screen.buffer[8][place] for place in range(column - 1, column + 7)]

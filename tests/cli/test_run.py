@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.programs import home_of, ran
@@ -217,3 +218,19 @@ async def test_the_screen_ends_by_a_signal_and_leaves_the_terminal_as_it_was(
             # the other screen was left, and the pasting that is marked as such
             assert shown.raw.rfind(b"\x1b[?1049l") > shown.raw.rfind(b"\x1b[?1049h")
             assert shown.raw.rfind(b"\x1b[?2004l") > shown.raw.rfind(b"\x1b[?2004h")
+
+
+@pytest.mark.asyncio
+async def test_a_terminal_that_is_gone_is_a_quiet_end(tmp_path: Path) -> None:
+    def lose(shown: Terminal) -> int:
+        shown.wait("#lobby")
+        child: Any = shown.child
+        child.ptyproc.fileobj.close()  # as a window that is closed
+        child.closed = child.ptyproc.closed = True
+        code = int(child.wait())
+        assert not list(tmp_path.rglob("*.traceback"))
+        return code
+
+    async with serve() as running:
+        with terminal("client", running.addresses[0], "--name", "ann", home=tmp_path) as shown:
+            assert await asyncio.to_thread(lose, shown) == 128 + signal.SIGHUP

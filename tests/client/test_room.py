@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.client.peer import EPOCH, entry
 
 from ipcchat.client.model import Model, RoomView
-from ipcchat.client.room import Notice, Taken
+from ipcchat.client.room import Notice, Pending, Taken
 from ipcchat.entries import Entry
 from ipcchat.wire.messages import FollowOk, Gap, HistoryOk, Live, Room
 
@@ -87,12 +87,44 @@ def test_a_gap_starts_anew_after_it() -> None:
     assert "PgUp" not in room.lines[2].text
 
 
+def test_a_gap_that_was_fetched_is_another_line() -> None:
+    room = placed(0)
+    room.skip(0, 814, time=7)
+    told = room.lines[0]
+    room.note(Notice(0, "x"))
+    room.prepend([entry(813)], first=1)
+    assert room.lines[1] is not told  # rows are remembered by identity
+    assert room.lines[1].time == 7
+    room.prepend([entry(812)], first=1)
+    assert room.lines[3] == Notice(0, "x")
+
+
+def test_where_a_seq_is() -> None:
+    room = placed(5)
+    assert room.after(5) == 0
+    room.note(Notice(0, "x"))
+    for seq in (6, 7, 8):
+        room.take(entry(seq))
+        room.note(Notice(0, "x"))
+    assert [room.after(seq) for seq in range(4, 10)] == [1, 1, 3, 5, 7, 7]
+
+
+def test_what_is_shown_already_waits_no_more() -> None:
+    room = placed(5)
+    room.own(entry(6))
+    room.pending += [Pending(f"{seq:032x}", 1, "x", "", 0, "failed") for seq in (4, 6, 7)]
+    room.settle()
+    assert [item.draft[-1] for item in room.pending] == ["4", "7"]
+    room.prepend([entry(4), entry(5)], first=1)
+    assert [item.draft[-1] for item in room.pending] == ["7"]
+
+
 def test_a_gap_that_comes_too_late_or_too_early() -> None:
     room = placed(0)
     assert room.skip(0, 1, time=0) is Taken.REPEAT
     assert room.skip(4, 9, time=0) is Taken.HOLE
     assert room.skip(0, 9, time=0) is Taken.REPEAT  # not followed any more
-    assert room.lines == []
+    assert not room.lines
 
 
 def test_starting_over_gives_new_keys() -> None:
@@ -110,7 +142,7 @@ def test_clearing_keeps_the_place() -> None:
     room = placed(0)
     room.take(entry(1))
     room.clear()
-    assert room.lines == []
+    assert not room.lines
     assert room.take(entry(2)) is Taken.NEW
     assert room.prepend([entry(1)], first=1) == 1
     assert shown(room) == [1, 2]

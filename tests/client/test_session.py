@@ -12,8 +12,8 @@ from msgspec import Struct
 from tests.client.peer import EPOCH, LOBBY, ME, Line, Peer, cable, entry, quick, scripted, until
 from tests.support import RawClient, serve
 
+from ipcchat.actions import operations
 from ipcchat.address import parse_address
-from ipcchat.client import operations
 from ipcchat.client.link import Credentials
 from ipcchat.client.model import Notice, RoomView
 from ipcchat.client.session import Session

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.client.peer import EPOCH, entry
 from wcwidth import iter_graphemes
 
+from ipcchat.client.lines import Lines
 from ipcchat.client.room import Notice, RoomView
 from ipcchat.entries import Entry
 from ipcchat.text import clean_line, fold
@@ -404,7 +405,7 @@ def test_a_slice_keeps_to_its_budget() -> None:
 def test_a_million_lines_are_searched_in_a_moment() -> None:
     line = entry(1, "the Quick brown fox jumps over the lazy dog and then goes home again!!")
     lines = RoomView(1, "#lobby")
-    lines.lines = [line] * 1_000_000
+    lines.lines = Lines([line] * 1_000_000)
     search = finder(lines)
     search.type("absent")
     slices = []

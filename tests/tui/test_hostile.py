@@ -27,8 +27,9 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.vt100 import Vt100_Output
 from tests.glass import cells
 
+from ipcchat.actions import operations
 from ipcchat.cli import run
-from ipcchat.client import intake, operations
+from ipcchat.client import intake
 from ipcchat.client.link import Credentials
 from ipcchat.client.model import Model
 from ipcchat.client.session import Session

@@ -1,7 +1,7 @@
 """What was said: fetched, found, kept in a file, taken off the screen."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ipcchat import transcript
@@ -35,8 +35,9 @@ async def _save(face: Face, call: Invocation) -> None:
     file = await asyncio.to_thread(transcript.Transcript, path, room.name, force=force)
     try:
         if "--loaded" in call.options:
-            loaded = [line for line in room.lines if isinstance(line, Entry)]
-            await asyncio.to_thread(file.extend, loaded)
+            loaded = room.lines.copy()
+            said = (line for line in loaded if isinstance(line, Entry))
+            await asyncio.to_thread(file.extend, said)
         else:
             await _write_all(face, room, file)
         await asyncio.to_thread(file.commit)
@@ -70,13 +71,23 @@ async def _history(face: Face, call: Invocation) -> None:
     wanted, got = 0 if span else int(amount), 0
     while not room.complete and (_later(room, since) if span else got < wanted):
         got += await _fetch(face, room, min(wanted - got, _PAGE) if wanted else 0)
-    first = next((at for at, line in enumerate(room.lines) if line.time >= since), -1)
+    first = await _since(room, since) if span else 0
     if not room.lines or (span and first < 0):
         face.show(f"nothing was said in {room.name}{f' for {amount}' if span else ''}", "help")
         return
     if room.complete and ((span and not first) or got < wanted):
         face.show(f"{room.name} is loaded from its beginning on", "help")
-    face.recall(room, first if span else 0)
+    face.recall(room, first)
+
+
+async def _since(room: RoomView, since: int) -> int:
+    """The index of the first line that is not older than that; -1 where there is none."""
+    lines, before = room.lines.copy(), room.first_key
+    found = await asyncio.to_thread(
+        lambda: next((at for at, line in enumerate(lines) if line.time >= since), -1)
+    )
+    # Meanwhile lines may have come before it, or gone.
+    return max(0, found + before - room.first_key) if found >= 0 else -1
 
 
 def _later(room: RoomView, since: int) -> bool:
@@ -104,7 +115,7 @@ async def _fetch(face: Face, room: RoomView, limit: int) -> int:
 async def _find(face: Face, call: Invocation) -> None:
     room = current_room(face)
     words = fold(call.arguments[0]).split()
-    found = await asyncio.to_thread(_having, list(room.lines), words, face.model.ignores)
+    found = await asyncio.to_thread(_having, room.lines.copy(), words, face.model.ignores)
     more = "" if room.complete else " – /history loads more"
     if not found:
         face.show(f"no line of {room.name} that is loaded has that{more}", "help")
@@ -115,7 +126,9 @@ async def _find(face: Face, call: Invocation) -> None:
     face.show("\n".join([*shown, f"{count}{last}{more}"]), "help")
 
 
-def _having(lines: list[Line], words: list[str], ignored: Callable[[Entry], bool]) -> list[Entry]:
+def _having(
+    lines: Iterable[Line], words: list[str], ignored: Callable[[Entry], bool]
+) -> list[Entry]:
     """The messages that have all the words, whatever their case."""
     found = []
     for line in lines:

@@ -6,8 +6,8 @@ The server decides who may; what it refuses is said here in words that help.
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from ipcchat.actions import operations
 from ipcchat.actions.face import Action, Face, current_room
-from ipcchat.client import operations
 from ipcchat.clock import local
 from ipcchat.commands import Invocation, seconds
 from ipcchat.errors import Refused, UsageError

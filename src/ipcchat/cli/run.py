@@ -32,6 +32,7 @@ __all__ = [
     "Parser",
     "add_data",
     "command",
+    "drop_output",
     "on_terminal",
     "read_settings",
     "report",
@@ -118,7 +119,7 @@ def show(text: str = "", *, flush: bool = True) -> None:
         if flush:
             sys.stdout.flush()
     except OSError as error:
-        _drop_output()
+        drop_output()
         if isinstance(error, BrokenPipeError):
             raise
         reason = (error.strerror or str(error)).lower()
@@ -208,13 +209,13 @@ def _failed(program: str, caught: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
         return EXIT_SIGINT
     if isinstance(error, BrokenPipeError):
-        _drop_output()
+        drop_output()
         return EXIT_OK
     report(program, IpcchatError(f"this should not happen: {error!r}", _kept(program, caught)))
     return EXIT_RUNTIME
 
 
-def _drop_output() -> None:
+def drop_output() -> None:
     """Keeps the interpreter from writing once more at its end what can't be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ipcchat.address import Address
+from ipcchat.cli.run import drop_output
 from ipcchat.settings import ClientSettings
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ipcchat.client.session import Session
 
 __all__ = ["is_plain", "screen"]
+
+_LOST = 128 + getattr(signal, "SIGHUP", 1)
+"""The exit code where the terminal is gone: nothing can be written to it any more."""
 
 
 def is_plain(settings: ClientSettings) -> bool:
@@ -47,6 +51,10 @@ async def screen(address: Address, settings: ClientSettings) -> int:
     except asyncio.CancelledError:
         if not code:
             raise
+    except EOFError:  # the terminal is gone, which SIGHUP may say a moment later
+        code = code or _LOST
+    if code == _LOST:
+        drop_output()
     return code
 
 

@@ -245,9 +245,7 @@ class Model:
     def prepend(self, room: RoomView, page: messages.HistoryOk) -> int:
         """Puts a page of history before a room's lines; returns how many entries were taken."""
         self.version += 1
-        taken = room.prepend([intake.clean_entry(entry) for entry in page.entries], page.first)
-        room.settle()
-        return taken
+        return room.prepend([intake.clean_entry(entry) for entry in page.entries], page.first)
 
     def _changed(self, room: RoomView) -> None:
         room.version += 1

@@ -9,19 +9,19 @@ The rules of this file:
 - Nothing here does I/O, knows the time, or fails for what a server sent.
 """
 
+from bisect import bisect_right
 from collections import deque
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from ipcchat.client.interest import Moves
+from ipcchat.client.lines import Level, Line, Lines, Notice
 from ipcchat.entries import Cursor, Entry
 
 __all__ = ["LIMIT", "Level", "Line", "Member", "Notice", "Pending", "RoomView", "Taken"]
-
-Level: TypeAlias = Literal["info", "error", "help", "bare"]
-"""`bare`: from the first column on, to be copied."""
 
 LIMIT = 2_000_000
 """Lines of a room that are kept; past it the oldest tenth goes, and can be fetched again."""
@@ -30,19 +30,8 @@ _RECENT = 200
 """Who spoke among so many last lines is a recent speaker."""
 _MOVES = 500
 """Joins and parts that one line takes; then another begins."""
-
-
-@dataclass(slots=True)
-class Notice:
-    """A local line, never sent: who came, an error, the output of a command."""
-
-    time: int
-    """Milliseconds since 1970 UTC."""
-    text: str
-    level: Level = "info"
-
-
-Line: TypeAlias = Entry | Notice
+_SAID = 10_000
+"""Own lines whose drafts are remembered: what was left of last time is looked for among them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +80,7 @@ class RoomView:
         "_left",
         "_mark",
         "_moves",
+        "_said",
         "_told",
         "epoch",
         "first",
@@ -121,7 +111,7 @@ class RoomView:
         self.topic = topic
         self.joined = True
         """Whether one is a member."""
-        self.lines: list[Line] = []
+        self.lines = Lines()
         self.first_key = 0
         """The key of the first line; line i has the key `first_key` + i."""
         self.pending: list[Pending] = []
@@ -150,7 +140,10 @@ class RoomView:
         self.limit = limit
         self._generation = 0
         self._mark = ""
-        self._gap: Notice | None = None
+        self._gap: int | None = None
+        """The key of the line that tells of left out entries, while nothing is before it."""
+        self._said: dict[str, None] = {}
+        """The drafts of one's own last entries."""
         self._moves = Moves()
         self._told: list[Notice] = []
         """The line of who joined and left, if it is the last, and what it was before: kept as long,
@@ -181,6 +174,19 @@ class RoomView:
             type(line) is Entry and line.by == account
             for line in islice(reversed(self.lines), _RECENT)
         )
+
+    def after(self, seq: int) -> int:
+        """The index of the first line from an entry after that seq on; where there is none, how
+        many lines there are."""
+        return bisect_right(range(len(self.lines)), seq, key=self._seq_at)
+
+    def _seq_at(self, index: int) -> int:
+        """seq of the last entry up to that index; 0 where there is none."""
+        for at in range(index, -1, -1):
+            line = self.lines[at]
+            if type(line) is Entry:
+                return line.seq
+        return 0
 
     def moved(self, account: int, nick: str, joined: bool) -> bool:
         """Somebody joined or left; whether that is news."""
@@ -287,8 +293,8 @@ class RoomView:
         self._new_keys()
         self.start = self.seq = first - 1
         self._mark = ""
-        self._gap = Notice(time, f"{left_out:,} messages skipped · PgUp to load")
-        self._append(self._gap)
+        self._gap = self.first_key
+        self._append(Notice(time, f"{left_out:,} messages skipped · PgUp to load"))
         return Taken.NEW
 
     def note(self, notice: Notice) -> None:
@@ -296,16 +302,14 @@ class RoomView:
         self._append(notice)
 
     def _append(self, line: Line) -> None:
-        self.lines.append(line)
+        count = self.lines.append(line)
         self.version += 1
-        if len(self.lines) > self.limit:
-            self._forget(len(self.lines) - self.limit + self.limit // 10)
+        if count > self.limit:
+            self._forget(count - self.limit + self.limit // 10)
 
     def _forget(self, count: int) -> None:
-        for line in islice(self.lines, count):
-            if type(line) is Entry:
-                self.start = line.seq
-        del self.lines[:count]
+        self.start = self._seq_at(count - 1) or self.start
+        self.lines.forget(count)
         self.first_key += count
 
     def own(self, entry: Entry) -> None:
@@ -313,20 +317,24 @@ class RoomView:
         if entry.seq > self.read_seq:
             self.read_seq = entry.seq
             self.unread = self.mentions = 0
+        self._said[entry.draft] = None
+        if len(self._said) > _SAID:
+            del self._said[next(iter(self._said))]
         for index, pending in enumerate(self.pending):
             if pending.draft == entry.draft:
                 pending.state = "sent"
                 del self.pending[index]
                 return
 
-    def settle(self) -> None:
+    def settle(self, shown: Container[str] = ()) -> None:
         """Lets go of what was said at a place that is shown or left behind already: its entry will
-        not come again."""
-        shown = {line.draft for line in self.lines if type(line) is Entry} if self.pending else ()
+        not come again. `shown`: drafts of entries that came otherwise than at the end."""
         kept = [
             item
             for item in self.pending
-            if item.draft not in shown and not (item.state == "sent" and 0 < item.seq <= self.seq)
+            if item.draft not in self._said
+            and item.draft not in shown
+            and not (item.state == "sent" and 0 < item.seq <= self.seq)
         ]
         if len(kept) != len(self.pending):
             self.pending[:] = kept
@@ -340,7 +348,7 @@ class RoomView:
         Only those are that lead up to the oldest shown one without a hole. `first`: the oldest
         seq that the server has.
         """
-        taken: list[Line] = []
+        taken: list[Entry] = []
         for entry in reversed(older):
             if entry.seq == self.start and self.start:
                 taken.append(entry)
@@ -348,12 +356,13 @@ class RoomView:
         # Where the server has nothing that fits, there is nothing to ask for again.
         self.first = first if taken else self.start + 1
         if taken:
-            taken.reverse()
-            self.lines[:0] = taken
+            if self._gap == self.first_key:
+                text = "messages above this line were skipped at first"
+                self.lines[0] = Notice(self.lines[0].time, text)
+            self._gap = None
+            self.lines.prepend(taken[::-1])
             self.first_key -= len(taken)
-            if self._gap is not None:
-                self._gap.text = "messages above this line were skipped at first"
-                self._gap = None
+            self.settle({entry.draft for entry in taken})
         self.version += 1
         return len(taken)
 
@@ -368,12 +377,13 @@ class RoomView:
         """Forgets every line and the cursor: nothing is known of the room's history."""
         self._new_keys()
         self.epoch = self._mark = ""
+        self._said.clear()
         self.start = self.seq = 0
         self.following = self.live = self.loading = False
 
     def _new_keys(self) -> None:
         self._generation += 1
         self.first_key = self._generation * _GENERATION
-        self.lines = []
+        self.lines = Lines()
         self._gap = None
         self.version += 1

@@ -74,6 +74,8 @@ class Command:
     """Such as `--force`; they come before the arguments, or after them."""
     role: Role = "member"
     """Who may use it; operators may use all."""
+    goes: bool = False
+    """Whether it leads to another room: what is typed next is meant for there."""
 
     @property
     def usage(self) -> str:
@@ -96,8 +98,15 @@ _THEME = Argument("choice", "THEME", words=("auto", "dark", "light"))
 _LEVEL = Argument("choice", "LEVEL", words=("all", "mentions", "none"))
 
 COMMANDS: tuple[Command, ...] = (
-    Command("join", "join a room, or make it", "rooms", (Argument("room", "ROOM", True),), ("j",)),
-    Command("part", "leave this room, or another", "rooms", (_ROOM,), ("leave",)),
+    Command(
+        "join",
+        "join a room, or make it",
+        "rooms",
+        (Argument("room", "ROOM", True),),
+        ("j",),
+        goes=True,
+    ),
+    Command("part", "leave this room, or another", "rooms", (_ROOM,), ("leave",), goes=True),
     Command("list", "list the rooms", "rooms", (Argument("word", "PATTERN"),)),
     Command("names", "list the members of this room, or of another", "rooms", (_ROOM,), ("who",)),
     Command("rooms", "list your rooms, and what is unread in them", "rooms"),

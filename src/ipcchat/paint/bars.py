@@ -27,34 +27,43 @@ def topic(model: Model, width: int) -> Row:
 
 def status(model: Model, width: int, more: int, extra: str = "") -> Row:
     """`[09:04] PLAIN! you@lab 2:#lab(14)  H: 3:#ops(2!,5)  -MORE(50)-`, in words."""
-    style = "bar"
+    style = "bar" if model.state == "online" else "bar.trouble"
     plain = "  PLAIN!" if model.plain else ""
-    numbers = {number: index for index, number in enumerate(model.rooms, 1)}
     time = f" [{now():%H:%M}]"
-    words = [f"{model.nick}@{model.server}"]
+    words = _words(model, more, extra)
+    # In a small window: what can be done without, the least first.
+    for word, shorter in (("who", model.nick), ("who", ""), ("hot", ""), ("time", "")):
+        text = "".join(f"  {part}" for part in words.values() if part)
+        if columns(time + plain + text) <= width:
+            break
+        if word == "time":
+            time = ""
+        else:
+            words[word] = shorter
+    text = "".join(f"  {part}" for part in words.values() if part)
+    # Before whatever may be long: that others can listen in shows in the smallest window, too.
+    rest = " " * max(0, width - columns(time + plain + text))
+    parts = [(style, time + plain[:2]), ("bar.plain", plain[2:]), (style, text + rest)]
+    return row(*clipped(parts, width))
+
+
+def _words(model: Model, more: int, extra: str) -> dict[str, str]:
+    """What the status line says behind the time, in order; empty: nothing."""
+    words = dict.fromkeys(("who", "state", "room", "more", "extra", "hot"), "")
+    words["who"] = f"{model.nick}@{model.server}"
     if model.state != "online":
-        style = "bar.trouble"
         shown = "connecting…" if model.state == "connecting" else f"{model.state}…"
-        words.append(f"{shown} {model.detail}".strip() if model.detail else shown)
+        words["state"] = f"{shown} {model.detail}".strip()
+    numbers = {number: index for index, number in enumerate(model.rooms, 1)}
     room = model.rooms.get(model.current)
     if room is not None:
         count = sum(member.status != "offline" for member in room.members.values())
-        words.append(f"{numbers[room.number]}:{room.name}({count})")
-    if more:
-        words.append(f"-MORE({more})-")
+        words["room"] = f"{numbers[room.number]}:{room.name}({count})"
+    words["more"] = f"-MORE({more})-" if more else ""
+    words["extra"] = extra
     hot = [_activity(numbers[item.number], item) for item in model.rooms.values() if item.unread]
-    if hot:
-        words.append("H: " + " ".join(hot))
-    if extra:
-        words.append(extra)
-    left = max(0, width - columns(time + plain))
-    if columns("  ".join(words)) + 2 > left:
-        words[0] = model.nick  # what follows is worth more than the server's address
-    # Before whatever may be long: that others can listen in shows in the smallest window, too.
-    text = "  " + "  ".join(words)
-    rest = " " * max(0, left - columns(text))
-    parts = [(style, time + plain[:2]), ("bar.plain", plain[2:]), (style, text + rest)]
-    return row(*clipped(parts, width))
+    words["hot"] = f"H: {' '.join(hot)}" if hot else ""
+    return words
 
 
 def question(text: str, width: int) -> list[Row]:

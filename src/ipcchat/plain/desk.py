@@ -4,10 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
+from ipcchat.actions import operations
 from ipcchat.actions.face import Face
+from ipcchat.actions.operations import LogLine
 from ipcchat.actions.question import Question
-from ipcchat.client import operations
-from ipcchat.client.operations import LogLine
 from ipcchat.client.session import Session
 
 __all__ = ["PlainDesk"]

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from ipcchat.actions.composing import Composing
 from ipcchat.actions.drafting import edited
 from ipcchat.actions.face import Action
 from ipcchat.actions.question import Question
 from ipcchat.address import Address
-from ipcchat.client import operations
 from ipcchat.client.model import RoomView
 from ipcchat.client.room import Level
 from ipcchat.client.session import Session
-from ipcchat.commands import Invocation, OperatorsOnly, Role, Say, parse
+from ipcchat.commands import Role
 from ipcchat.errors import IpcchatError, UsageError
 from ipcchat.plain import sentences
 from ipcchat.plain.desk import PlainDesk
@@ -21,12 +21,8 @@ from ipcchat.plain.pipe import Pipe
 from ipcchat.plain.speech import Speech
 from ipcchat.plain.terminal import Terminal
 from ipcchat.settings import ClientSettings
-from ipcchat.text import MAX_LINES
 
 __all__ = ["PlainScreen"]
-
-_PASTE_ASKS = 5
-"""A paste of more lines asks first."""
 
 
 class PlainScreen:
@@ -49,10 +45,10 @@ class PlainScreen:
         self.desk = desk
         self.elsewhere: Address | None = None
         """The server that the user wants to go on at."""
-        self._actions = actions
         self._terminal = terminal
         self._question: Question | None = None
         self._keyboard = Keyboard(self, terminal)
+        self._typing = Composing(self, actions, self._keyboard, self._keyboard.enter)
         self._speech = Speech(
             session, terminal, self._keyboard, self._asked, lambda: self.settings.notify != "off"
         )
@@ -244,50 +240,11 @@ class PlainScreen:
 
     def submit(self, line: str) -> None:
         """A line as if typed: something said, or a command."""
-        call = self._said(line)
-        if call is not None:
-            self.spawn(self._actions[call.command.name](self, call))
-
-    def _said(self, line: str) -> Invocation | None:
-        """Says a line, or returns the command that it is."""
-        try:
-            asked = parse(line, self.role)
-            if not isinstance(asked, Say):
-                return asked
-            if not self.model.rooms and self.model.state != "online":
-                raise UsageError("not connected yet", "the line is kept: Enter sends it")
-            self.session.submit(self.model.current, asked.text)
-        except OperatorsOnly as error:
-            self.spawn(self._as_operator(line, error))
-        except IpcchatError as error:
-            self._speech.say_now(sentences.error(error).split("\n"))
-            if not line.startswith("/") or line.startswith("//"):
-                self._keyboard.restore(line)
-        return None
-
-    async def _as_operator(self, line: str, error: OperatorsOnly) -> None:
-        """One may have been made an operator a moment ago: the server knows."""
-        if await operations.learn_role(self.session) != "operator":
-            raise error
-        self.submit(line)
+        self._typing.submit(line)
 
     def paste(self, text: str) -> None:
-        """A paste stays one message; a long one asks first."""
-        count = text.count("\n") + 1
-        if count <= _PASTE_ASKS:
-            self._keyboard.insert(text)
-            return
-
-        def send() -> None:
-            self._keyboard.insert(text)
-            self._keyboard.enter()
-
-        def join() -> None:
-            self._keyboard.insert(" ".join(text.split()))
-
-        much = "" if count <= MAX_LINES else f" (more than {MAX_LINES} can't be one message)"
-        words = f"paste {count} lines?{much}  s send · j join lines · c cancel"
-        self.ask(Question(words, {"s": send, "j": join}))
+        """Text that came at once."""
+        self._typing.paste(text)
 
     def edit(self) -> None:
         """The input in the user's editor. Raises UsageError where there is no terminal."""

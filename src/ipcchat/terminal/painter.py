@@ -7,6 +7,7 @@ terminal is told to do (other screen, paste marks, mouse, focus) is told here, a
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
@@ -67,8 +68,7 @@ class Painter(Renderer):
             self._bare = False
             sent += self._lines(frame, theme)
         if sent:
-            self.output.write_raw(sent)
-            self.output.flush()
+            self.send(sent)
 
     def _lines(self, frame: Frame, theme: Theme) -> str:
         parts = [_BEGIN]
@@ -92,7 +92,11 @@ class Painter(Renderer):
     def send(self, escape: str) -> None:
         """Sends an escape at once, between two drawings."""
         self.output.write_raw(escape)
-        self.output.flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        with suppress(OSError):  # the terminal is gone: its input says so, too
+            self.output.flush()
 
     def _enter(self) -> str:
         """What has to be sent before anything is drawn."""
@@ -129,7 +133,7 @@ class Painter(Renderer):
             output.write_raw("\x1b[0m\x1b[?7h\x1b[?25h" + self._modes(False))
             output.disable_bracketed_paste()
             output.quit_alternate_screen()
-            output.flush()
+            self._flush()
 
     def erase(self, leave_alternate_screen: bool = True) -> None:
         """The same: for another program to use the terminal, or for another size."""

@@ -290,17 +290,19 @@ class Finder:
 
     def _look(self, sweep: _Sweep) -> int | None:
         """Looks at a stretch of lines; the key of the first with the needle."""
+        keys = self._ahead(sweep)[:_LINES]
+        if not keys:
+            return None
         base = self.room.first_key
-        lines = self.room.lines
-        needle, exact, shows = self._needle.text, self._needle.exact, self._shows
+        low, high = min(keys[0], keys[-1]), max(keys[0], keys[-1])
+        texts = self.room.lines.texts(low - base, high + 1 - base)
+        needle, exact = self._needle.text, self._needle.exact
         ascii_needle = needle.isascii()
         foreign = 0
-        for key in self._ahead(sweep)[:_LINES]:
-            line = lines[key - base]
+        for key, text in zip(keys, texts[:: sweep.by], strict=True):
             sweep.next = key + sweep.by
-            if type(line) is not Entry:
+            if text is None:
                 continue
-            text = line.text
             if exact:
                 hit = needle in text
             elif text.isascii():
@@ -308,8 +310,12 @@ class Finder:
             else:
                 hit = needle in loose(text)
                 foreign += len(text)
-            if hit and shows(line):
+            if hit and self._is_shown(key):
                 return key
             if foreign > _FOREIGN:
                 break
         return None
+
+    def _is_shown(self, key: int) -> bool:
+        line = self.room.lines[key - self.room.first_key]
+        return isinstance(line, Entry) and self._shows(line)

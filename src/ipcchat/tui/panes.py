@@ -50,6 +50,8 @@ class Panes:
         """What has the keys instead of the input."""
         self.searching = False
         """Whether the input's history is being searched."""
+        self.waiting: Callable[[], str] = str
+        """What was typed and waits, in words."""
         self._on = {"rooms": True, "members": True}
         self._rooms_height = 0
         self._kept: dict[str, tuple[object, list[Row]]] = {}
@@ -74,7 +76,7 @@ class Panes:
         return self._same("topic", state, lambda: [bars.topic(self._model, width)])[0]
 
     def status(self, width: int) -> Row:
-        extra = self._editor.hint
+        extra = self._editor.hint or self.waiting()
         room = self._model.rooms.get(self._model.current)
         if not extra and room is not None and room.pending:
             waits = sum(item.state == "failed" for item in room.pending)

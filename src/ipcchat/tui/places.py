@@ -10,6 +10,8 @@ __all__ = ["Places"]
 
 _LOOKED_AT = 100_000
 """Lines among which a mention is looked for: about a twentieth of a second."""
+_STRETCH = 500
+"""Lines that are looked at together."""
 
 
 class Places:
@@ -56,15 +58,25 @@ class Places:
             return
         start = self._scrollback.place(room)
         end = len(room.lines) if direction > 0 else -1
-        limit = start + direction * _LOOKED_AT
-        for index in range(start + direction, end, direction):
-            line = room.lines[index]
-            if isinstance(line, Entry) and self._model.mentions(line):
+        places = range(start + direction, end, direction)[:_LOOKED_AT]
+        for at in range(0, len(places), _STRETCH):
+            index = self._mentioned(room, places[at : at + _STRETCH])
+            if index is not None:
                 self._scrollback.to_index(index)
                 return
-            if index == limit:
-                break
         self._tell(f"no mention {'further down' if direction > 0 else 'further up'}")
+
+    def _mentioned(self, room: RoomView, places: range) -> int | None:
+        """The first of those indexes whose line is a mention."""
+        low, high = min(places[0], places[-1]), max(places[0], places[-1])
+        texts = room.lines.texts(low, high + 1)[:: places.step]
+        names = self._model.interest.among
+        for index, text in zip(places, texts, strict=True):
+            if text is not None and names(text):
+                line = room.lines[index]
+                if isinstance(line, Entry) and self._model.mentions(line):
+                    return index
+        return None
 
     def unread(self) -> None:
         """The first new line of the room."""

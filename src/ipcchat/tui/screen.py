@@ -92,6 +92,7 @@ class ChatScreen:
         self.panes: Panes = Panes(self.model, settings, self.scrollback, self.editor, desk)
         self.places: Places = Places(self.model, self.scrollback, self.go_to, self.show)
         self.saying: Saying = Saying(self, self.editor, actions, self.to_tail)
+        self.panes.waiting = lambda: self.saying.waiting
         self._pace = Pace(self._prepare, self.app.invalidate, settings.redraw)
         self._greeting = greeting
         self._fetching: set[int] = set()

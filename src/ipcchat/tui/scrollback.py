@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipcchat.client.model import Model, RoomView
-from ipcchat.entries import Entry
 from ipcchat.paint.row import BLANK, Row
 from ipcchat.paint.rows import RowMaker
 
@@ -106,12 +105,10 @@ class Scrollback:
         room = self._room()
         if room is None:
             return
-        for index in range(len(room.lines) - 1, -1, -1):
-            line = room.lines[index]
-            if isinstance(line, Entry) and line.seq <= room.read_seq:
-                self.to_index(min(index + 1, len(room.lines) - 1))
-                return
-        self.to_top()  # it is not loaded yet, or the oldest one
+        if room.read_seq > room.start:
+            self.to_index(min(room.after(room.read_seq), len(room.lines) - 1))
+        else:
+            self.to_top()  # it is not loaded yet, or the oldest one
 
     def page(self, direction: int) -> None:
         """A window's height up (-1) or down (1), less a row."""

@@ -12,8 +12,8 @@ from tests.client.peer import cable, quick, until
 from tests.client.test_session import here, lobby, made, notes, sitting
 from tests.support import RawClient, draft, serve
 
+from ipcchat.actions import operations
 from ipcchat.address import parse_address
-from ipcchat.client import operations
 from ipcchat.client.link import Credentials
 from ipcchat.client.session import Session
 from ipcchat.entries import Entry

@@ -1,0 +1,125 @@
+"""What was typed becomes something said, or a command.
+
+The rules of this file:
+
+- What is typed after a command that leads to another room is meant for there: it waits until one is
+  there. Where the command fails, it is the user's again, and nothing is said in the wrong room.
+- A line that can't be said stays in the input. A paste stays one message; a long one asks first.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ipcchat.actions import operations
+from ipcchat.actions.face import Action, Face
+from ipcchat.actions.question import Question
+from ipcchat.commands import Invocation, OperatorsOnly, Say, parse
+from ipcchat.errors import IpcchatError, UsageError
+from ipcchat.text import MAX_LINES
+
+__all__ = ["Composing", "Draft"]
+
+_PASTE_ASKS = 5
+"""A paste of more lines asks first."""
+_HELD = 100
+"""Lines that may wait for a room; what is more stays in the input."""
+
+
+class Draft(Protocol):
+    """The input."""
+
+    def insert(self, text: str) -> None:
+        """Puts text at the cursor."""
+
+    def restore(self, text: str) -> None:
+        """Puts back what could not be sent, unless something else is being typed."""
+
+
+class Composing:
+    """What Enter and a paste do. `enter` sends what is in the input."""
+
+    def __init__(
+        self, face: Face, actions: Mapping[str, Action], draft: Draft, enter: Callable[[], None]
+    ) -> None:
+        self._face = face
+        self._actions = actions
+        self._draft = draft
+        self._enter = enter
+        self._going = ""
+        self._held: list[str] = []
+
+    @property
+    def waiting(self) -> str:
+        """What waits for a room, in words; empty: nothing."""
+        count = len(self._held)
+        return f"{count} line{'s' * (count != 1)} wait for /{self._going}" if count else ""
+
+    def submit(self, line: str) -> None:
+        """A line as if typed: something said, or a command."""
+        if self._going:
+            if len(self._held) < _HELD:
+                self._held.append(line)
+            else:
+                self._draft.restore(line)
+            return
+        try:
+            asked = parse(line, self._face.role)
+            if isinstance(asked, Say):
+                self._say(asked)
+                return
+        except OperatorsOnly as error:
+            self._face.spawn(self._as_operator(line, error))
+            return
+        except IpcchatError as error:
+            if not line.startswith("/") or line.startswith("//"):
+                self._draft.restore(line)
+            self._face.show_error(error)
+            return
+        if asked.command.goes:
+            self._going = asked.command.name
+            self._face.spawn(self._go(asked))
+        else:
+            self._face.spawn(self._actions[asked.command.name](self._face, asked))
+
+    def _say(self, asked: Say) -> None:
+        model = self._face.model
+        if not model.rooms and model.state != "online":
+            raise UsageError("not connected yet", "the line is kept: Enter sends it")
+        self._face.session.submit(model.current, asked.text)
+
+    async def _go(self, asked: Invocation) -> None:
+        done = False
+        try:
+            await self._actions[asked.command.name](self._face, asked)
+            done = True
+        finally:
+            held, self._held, self._going = self._held, [], ""
+            if held and not done:
+                self._draft.restore("\n".join(held))
+        for line in held:
+            self.submit(line)
+
+    async def _as_operator(self, line: str, error: OperatorsOnly) -> None:
+        """One may have been made an operator a moment ago: the server knows."""
+        if await operations.learn_role(self._face.session) != "operator":
+            raise error
+        self.submit(line)
+
+    def paste(self, data: str) -> None:
+        """Text that came at once, such as from the clipboard."""
+        text = data.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+        count = text.count("\n") + 1
+        if count <= _PASTE_ASKS:
+            self._draft.insert(text)
+            return
+
+        def send() -> None:
+            self._draft.insert(text)
+            self._enter()
+
+        def join() -> None:
+            self._draft.insert(" ".join(text.split()))
+
+        much = "" if count <= MAX_LINES else f" (more than {MAX_LINES} can't be one message)"
+        words = f"paste {count} lines?{much}  s send · j join lines · c cancel"
+        self._face.ask(Question(words, {"s": send, "j": join}))
