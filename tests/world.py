@@ -322,6 +322,7 @@ class Journal:
     trouble = ""
 
     def __init__(self, disk: Disk, loop: Loop, settings: ServerSettings) -> None:
+        self.linger: Callable[[], float] = float
         self.epoch = disk.epoch
         self.state = rebuilt(disk)
         self.reads: list[asyncio.Future[None]] = []

@@ -166,7 +166,7 @@ class ServerSettings:
         250, "of a room that are served before other work has its turn", "members", 1
     )
     coalesce: float = setting(
-        0.02, "grid of deliveries while a room is busy; 0 delivers at once", "s", 0, 1
+        0.02, "rest of a busy room between two deliveries; 0 delivers at once", "s", 0, 1
     )
     presence_grace: float = setting(30.0, "before who lost the connection shows as gone", "s", 0)
     presence_interval: float = setting(0.05, "between two updates of who is here", "s", 0, 60)

@@ -13,7 +13,7 @@ def entry(seq: int, text: str = "hi") -> Entry:
 
 
 def flush(room: Room) -> None:
-    room.begin(0.0)
+    room.begin()
     while room.flushing:
         room.step(3)
 

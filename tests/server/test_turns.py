@@ -137,3 +137,22 @@ def test_at_the_end_everything_is_handed_out(scene: Scene) -> None:
     scene.commit(large)
     scene.delivery.finish()
     assert [member.heard[-1][1] for member in (*waiting, *many)] == [2] * 5 + [3] * 40
+
+
+def test_while_a_costly_room_rests_there_is_no_hurry(scene: Scene) -> None:
+    cheap, _ = scene.room(5)
+    scene.commit(cheap)
+    assert scene.delivery.rest() <= 0
+    costly, members = scene.room(5, cost=0.001)
+    scene.commit(costly)
+    rest = scene.delivery.rest()
+    assert 0 < rest < SETTINGS.coalesce
+    # What is committed within that time leaves when the rest is over, and not later.
+    scene.loop.wait(rest)
+    scene.commit(costly)
+    assert members[0].heard == [(1, 1)]
+    scene.loop.wait(SETTINGS.coalesce - rest)
+    scene.loop.turn()
+    assert members[0].heard == [(1, 1), (2, 2)]
+    scene.loop.wait(1)
+    assert scene.delivery.rest() <= 0

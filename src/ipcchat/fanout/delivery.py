@@ -1,8 +1,9 @@
 """When a room hands out what was committed: at once where that is cheap, else on a grid, in slices.
 
 * A quiet room, or one whose flush costs little, is flushed at once.
-* A room whose last flush was costly and recent waits for its grid (`coalesce`): what comes
-  meanwhile leaves in the same `send`, which is where a delivery's cost is.
+* A room whose last flush was costly rests for `coalesce` after it: what comes meanwhile leaves in
+  the same `send`, which is where a delivery's cost is. Until then nobody needs it on disk either,
+  but those who wait for their `ok`: `rest` tells the journal, which gathers larger batches.
 * A room is served in slices of `slice_members`; rooms take turns, and between two slices the loop
   does what else there is.
 
@@ -20,6 +21,8 @@ __all__ = ["Delivery"]
 
 _CHEAP = 0.05
 """The part of the grid's time that a flush may take and yet be done at once."""
+_LEAD = 0.003
+"""Seconds from the beginning of a small commit to its entries."""
 
 
 class Delivery:
@@ -35,6 +38,18 @@ class Delivery:
         self._line: deque[Room] = deque()
         """Rooms with a flush under way."""
         self._scheduled = False
+        self._last: Room | None = None
+        """The room that was served last."""
+
+    def rest(self) -> float:
+        """Seconds that nothing costly is handed out: what is committed sooner waits here."""
+        if self._line:
+            return self._settings().coalesce
+        room = self._last
+        grid = self._settings().coalesce
+        if room is None or room.cost <= _CHEAP * grid:
+            return 0.0
+        return room.flushed_at + grid - self._loop.time() - _LEAD
 
     def ready(self, room: Room) -> None:
         """The room has collected something since its last flush began."""
@@ -52,7 +67,7 @@ class Delivery:
         self._begin(room)
 
     def _begin(self, room: Room) -> None:
-        room.begin(self._loop.time())
+        room.begin()
         self._line.append(room)
         if not self._scheduled:
             self._serve()
@@ -66,11 +81,15 @@ class Delivery:
                 room = self._line[0]
                 start = self._loop.time()
                 budget -= room.step(budget)
-                room.cost += self._loop.time() - start
+                now = self._loop.time()
+                room.cost += now - start
                 self._line.popleft()
                 if room.flushing:
                     self._line.append(room)
-                elif room.collected:
+                    continue
+                room.flushed_at = now
+                self._last = room
+                if room.collected:
                     self.ready(room)
         finally:  # whatever one follower does, the others go on
             self._scheduled = bool(self._line)
@@ -84,7 +103,7 @@ class Delivery:
             timer.cancel()
         while room.flushing or room.collected:
             if not room.flushing:
-                room.begin(self._loop.time())
+                room.begin()
             room.step(len(room.followers) + 1)
         if room in self._line:
             self._line.remove(room)

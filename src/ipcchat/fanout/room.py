@@ -69,7 +69,7 @@ class Room:
         self.subscribers = 0
         """All subscriptions, live or catching up; without any the room is forgotten."""
         self.flushed_at = float("-inf")
-        """When the last flush began, in seconds of the loop's clock."""
+        """When the last flush ended, in seconds of the loop's clock."""
         self.cost = 0.0
         """Seconds that it took."""
         self._fresh: list[bytes] = []
@@ -108,10 +108,10 @@ class Room:
         """Whether a flush is under way."""
         return bool(self._left)
 
-    def begin(self, now: float) -> None:
+    def begin(self) -> None:
         """Begins to hand what was collected to whoever follows at this moment; see `step`."""
         frames, self._fresh = self._fresh, []
-        self.flushed_at, self.cost = now, 0.0
+        self.cost = 0.0
         self._batches = []
         for count, data in batches(frames):
             first = self.delivered + 1

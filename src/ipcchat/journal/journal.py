@@ -9,7 +9,7 @@
 """
 
 from asyncio import Future
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from ipcchat.entries import Entry
@@ -26,6 +26,9 @@ class Journal(Protocol):
     """Identity of this history, 32 hexadecimal digits; changed by a restore only."""
     state: State
     """The committed state."""
+
+    linger: Callable[[], float]
+    """Asked before a small batch: seconds that it may wait to become larger; not above 0: none."""
 
     @property
     def trouble(self) -> str:

@@ -35,6 +35,7 @@ class MemoryJournal:
         self._outcomes: dict[tuple[int, str], Stored] = {}
         self._waiting = Waiting(pending_drafts)
         self._feed = Feed(feed_batches, self._schedule)
+        self.linger: Callable[[], float] = float  # not asked: nothing is synced here
         self._scheduled = False
 
     # --- appending --------------------------------------------------------------------

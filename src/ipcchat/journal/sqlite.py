@@ -45,6 +45,8 @@ from ipcchat.journal.waiting import Job, Waiting, answer
 
 __all__ = ["SqliteJournal"]
 
+_SMALL = 16
+"""Drafts of a batch that does not wait to become larger."""
 _PROBE = 1.0
 """Seconds between two tries to store while nothing can be stored."""
 _PATIENCE = 5000
@@ -93,7 +95,9 @@ class SqliteJournal:
         self._broken: JournalError | None = None
         self._waiting = Waiting(pending_drafts)
         self._feed = Feed(feed_batches, self._schedule)
+        self.linger: Callable[[], float] = float
         self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
         self._busy = False
         """Whether the helper thread has the connection."""
         self._idle = asyncio.Event()
@@ -132,14 +136,31 @@ class SqliteJournal:
         return future
 
     def _schedule(self) -> None:
-        # On the next turn of the loop, so that everything of this turn is one batch.
+        # On the next turn of the loop, so that all of this turn is one batch; or later, where
+        # nobody needs it sooner.
         if self._waiting and not self._scheduled and not self._busy:
             self._idle.clear()
             self._scheduled = True
+            if (wait := self._pause()) > 0:
+                self._timer = self._loop.call_later(wait, self._start)
+            else:
+                self._loop.call_soon(self._start)
+        elif self._timer is not None and len(self._waiting) >= _SMALL:
+            self._hurry()
+
+    def _pause(self) -> float:
+        return 0.0 if self._closed or len(self._waiting) >= _SMALL else self.linger()
+
+    def _hurry(self) -> None:
+        """A batch that waits to become larger waits no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
             self._loop.call_soon(self._start)
 
     def _start(self) -> None:
         self._scheduled = False
+        self._timer = None
         if self._waiting and not self._busy and not self._feed.full:
             self._commit(self._waiting.take(self._cap))
         if not self._waiting and not self._busy:
@@ -205,7 +226,10 @@ class SqliteJournal:
         batch.overlay.merge()
         self._checkpoint.note(len(batch.decisions))
         self._feed.put([item.entry for item in batch.decisions if item.entry is not None])
-        self._start()  # the next commit begins before the last one's outcomes are told
+        if self._waiting and self._pause() > 0:
+            self._schedule()
+        else:
+            self._start()  # the next commit begins before the last one's outcomes are told
         answer(batch.jobs, batch.decisions)
 
     # --- when storing fails -----------------------------------------------------------
@@ -339,6 +363,7 @@ class SqliteJournal:
         if self._closed:
             return
         self._closed = True
+        self._hurry()
         if self._broken is None:
             self._waiting.close()
         if self._probe is not None:

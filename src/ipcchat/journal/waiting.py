@@ -48,6 +48,10 @@ class Waiting:
     def __bool__(self) -> bool:
         return bool(self._jobs)
 
+    def __len__(self) -> int:
+        """Drafts."""
+        return self._count
+
     def put(self, drafts: Sequence[Draft]) -> asyncio.Future[list[Outcome]]:
         """Queues a job."""
         job = Job(drafts, self._loop.create_future())

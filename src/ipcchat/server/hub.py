@@ -111,6 +111,7 @@ class Hub:
         """Key of the nick → who asked to join under it; the oldest is forgotten first."""
         self._asks = Rates(*_ASKS)
         self._delivery = Delivery(loop, lambda: self.settings)
+        journal.linger = self._delivery.rest
         self._rooms: dict[int, Room] = {}
         self._devices: dict[tuple[int, str], Session] = {}
 
