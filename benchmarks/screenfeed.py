@@ -1,4 +1,4 @@
-"""Both ends of a client that is measured: the server that feeds it, and the pty it draws on.
+"""The server of a client whose screen is measured: it only sends what is prepared.
 
     python -m benchmarks.screenfeed
 
@@ -10,27 +10,22 @@ its port, then obeys its standard input, a command a line:
                               `flood TIME BYTES` (`time.monotonic`, the same in every process) and
                               sends them to who is called NICK as fast as they are taken
 
-It ends with its standard input. The last entry of a room ends with `LOADED`.
+It ends with its standard input. The last entry of a room ends with `LOADED`; in rooms of `DEEP`
+lines or more, those that `mark` is about stand far behind what a client keeps at hand.
 """
 
-import os
 import random
 import secrets
-import select
-import signal
 import socket
 import subprocess
 import sys
-import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
-from tests.support import environment
 
 from ipcchat.entries import Entry
 from ipcchat.errors import RemoteProtocolError
@@ -57,21 +52,16 @@ from ipcchat.wire.messages import (
 )
 from ipcchat.wire.protocol import Protocol, Role
 
-__all__ = ["LOADED", "LONGEST", "Late", "Program", "Sender", "line", "program"]
+__all__ = ["DEEP", "LOADED", "MARKS", "Sender", "line", "mark"]
 
 NICKS = ("ada", "bob", "carol", "dieter", "eve", "françois", "grace", "heidi", "ivan", "judy_k")
 LOADED = "ⲀⲀⲀ"
 """Ends the last entry of a room; its letters stand nowhere else."""
+DEEP, MARKS = 100_000, 8
+"""The fewest lines of a room that has marks, and how many."""
+_AT_HAND = 20_000
+"""More lines than a client keeps as objects (`client/lines`)."""
 PREFIX = "#lines-"
-LONGEST = 360.0
-"""Seconds that everything together may take."""
-_END = time.monotonic() + LONGEST
-ANSWERS = {
-    b"\x1b]11;?": b"\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\",
-    b"\x1b[c": b"\x1b[?62;22c",
-    b"\x1b[6n": b"\x1b[1;1R",
-}
-"""What a terminal answers to what it is asked."""
 
 _WORDS = (
     "the a to of and in is it on for that this with as are be at or from not have you can we "
@@ -120,6 +110,19 @@ def entry(room: int, seq: int, end: str = "") -> Entry:
     return Entry(
         room, seq, _START + seq * _SECONDS * 1000, 2 + by, NICKS[by], "message", draft, said
     )
+
+
+def mark(number: int) -> str:
+    """Two letters that stand in one entry of a room only; 0 is the newest such entry."""
+    return chr(0xA500 + 2 * number) + chr(0xA501 + 2 * number)
+
+
+def _marked(head: int) -> dict[int, str]:
+    """By number: the marks of the entries of a room with so many."""
+    if head < DEEP:
+        return {}
+    step = (head - _AT_HAND) // MARKS
+    return {step * (MARKS - number): mark(number) for number in range(MARKS)}
 
 
 # --- the server ---------------------------------------------------------------------------
@@ -196,9 +199,11 @@ class Feed:
     def _load(self, room: int) -> None:
         """Everything up to the room's head, made while it is sent."""
         head = int(self._rooms[room].removeprefix(PREFIX))
+        marks = _marked(head)
         for first in range(self._seq[room] + 1, head, _CHUNK):
             last = min(first + _CHUNK, head)
-            self._send(b"".join(codec.frames(entry(room, seq) for seq in range(first, last))))
+            made = (entry(room, seq, marks.get(seq, "")) for seq in range(first, last))
+            self._send(b"".join(codec.frames(made)))
         if self._seq[room] < head:
             self._send(codec.encode(entry(room, head, LOADED)))
             self._seq[room] = head
@@ -227,120 +232,6 @@ class Feed:
 
 
 # --- from outside -------------------------------------------------------------------------
-
-
-class Late(Exception):
-    """What was waited for did not come."""
-
-
-class Program:
-    """A program on a pty of its own, without the pty's echo."""
-
-    def __init__(self, argv: list[str], home: Path, size: tuple[int, int], **env: str) -> None:
-        columns, rows = size
-        (home / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
-        values = {
-            **environment(home, IPCCHAT_PLAINTEXT="true", **env),
-            "TERM": "xterm-256color",
-            "COLORTERM": "",
-            "LC_ALL": "C.UTF-8",
-            # As installed: with bytecode, whatever the source tree is kept like.
-            "PYTHONPYCACHEPREFIX": str(home.parent / "bytecode"),
-        }
-        values.pop("PYTHONDONTWRITEBYTECODE", None)
-        self.fd, inner = os.openpty()
-        modes = termios.tcgetattr(inner)
-        modes[3] &= ~termios.ECHO
-        termios.tcsetattr(inner, termios.TCSANOW, modes)
-        termios.tcsetwinsize(inner, (rows, columns))
-        self.spawned = time.monotonic()
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                os.login_tty(inner)
-                os.closerange(3, 256)
-                os.execvpe(argv[0], argv, values)
-            finally:
-                os._exit(127)
-        os.close(inner)
-        self._told = b""
-
-    def write(self, data: bytes) -> float:
-        """Types; when."""
-        now = time.monotonic()
-        os.write(self.fd, data)
-        return now
-
-    def read(self, seconds: float) -> bytes:
-        """What has been drawn; nothing where nothing came in so many seconds. Raises Late."""
-        if time.monotonic() > _END:
-            raise Late(f"everything took more than {LONGEST:.0f} s")
-        if not select.select([self.fd], [], [], max(0.0, seconds))[0]:
-            return b""
-        try:
-            data = os.read(self.fd, 1 << 16)
-        except OSError:
-            told = self._told.decode(errors="replace").strip()
-            raise Late(f"the program ended: {told}") from None
-        self._told = data[-300:]
-        for question, answer in ANSWERS.items():
-            if question in data:
-                os.write(self.fd, answer)
-        return data
-
-    def settle(self, seconds: float = 0.01) -> float:
-        """Reads until nothing came for so many seconds; when the last byte came."""
-        last = time.monotonic()
-        while self.read(seconds):
-            last = time.monotonic()
-        return last
-
-    def until(self, shown: bytes, seconds: float = 10) -> float:
-        """Reads until that is drawn; when. Raises Late."""
-        end = time.monotonic() + seconds
-        kept = b""
-        while (now := time.monotonic()) < end:
-            kept = kept[-len(shown) :] + self.read(end - now)
-            if shown in kept:
-                return time.monotonic()
-        raise Late(f"{shown!r} was not drawn within {seconds:.0f} s")
-
-    def cpu(self) -> float:
-        """Seconds of CPU that all its threads have used."""
-        used = 0
-        for task in Path(f"/proc/{self.pid}/task").iterdir():
-            with suppress(OSError):
-                used += int((task / "schedstat").read_text().split()[0])
-        return used / 1e9
-
-    def memory(self) -> float:
-        """Resident megabytes."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-    def end(self) -> None:
-        """Ends it, and reads on meanwhile so that it can."""
-        for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                with suppress(OSError):
-                    if select.select([self.fd], [], [], 0.01)[0]:
-                        os.read(self.fd, 1 << 16)
-                if os.waitpid(self.pid, os.WNOHANG)[0]:
-                    os.close(self.fd)
-                    return
-
-
-@contextmanager
-def program(argv: list[str], home: Path, size: tuple[int, int], **env: str) -> Iterator[Program]:
-    """A program on a pty, ended with the block."""
-    made = Program(argv, home, size, **env)
-    try:
-        yield made
-    finally:
-        made.end()
 
 
 class Sender:

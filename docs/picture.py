@@ -4,13 +4,19 @@ real pty.
 python -m docs.picture
 """
 
+import re
+import socket
 import tempfile
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 
-from tests.support import serve_process
+from tests.support import free_port, serve_process
 from tests.terminal import Terminal, terminal
 from wcwidth import wcwidth
+
+from ipcchat.address import DEFAULT_PORT, Address
 
 COLUMNS, ROWS = 100, 22
 CELL, LINE, MARGIN = 8.4, 18, 14
@@ -72,53 +78,102 @@ def svg(shown: Terminal, theme: str) -> str:
     return "\n".join(parts) + "\n"
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        with (
-            serve_process(home / "server") as server,
-            terminal(
-                "client",
-                server.address,
-                "--name",
-                "ann",
-                home=home / "ann",
-                columns=COLUMNS,
-                rows=ROWS,
-            ) as ann,
-            terminal("client", server.address, "--name", "bob", home=home / "bob") as bob,
-            terminal("client", server.address, "--name", "mei", home=home / "mei") as mei,
-        ):
-            for shown in (ann, bob, mei):
-                shown.wait(lambda text: "#lobby" in text and "connecting" not in text)
-            bob.line("/topic Week 9: sockets")
-            ann.wait("Week 9")
-            ann.line("/join #ops")
-            ann.wait("#ops")
-            ann.line("/join #lobby")
-            for speaker, text in (
-                (ann, "anyone got port 5555 free?"),
-                (bob, "mine is, the server has been up since monday"),
-                (mei, "こんにちは 👋  my followers see everything exactly once, in one order"),
-                (bob, "ann: kill -9 it and look: what was acknowledged is still there"),
-                (ann, "/me tries"),
-                (mei, "and /save writes the whole room, not what happens to be on the screen"),
-            ):
-                speaker.line(text)
-                said = text.removeprefix("/me ")[-20:]
-                for shown in (ann, bob, mei):
-                    shown.wait(lambda seen, said=said: said.split()[-1] in seen)  # type: ignore[misc]
-            bob.line("/join #ops")
-            bob.wait("#ops")
-            bob.line("deploy at four")
-            ann.wait(lambda text: "2:#ops" in text.splitlines()[-2])
-            for theme, (ground, _) in TERMINALS.items():
-                ann.raw = b""
-                red, green, blue = ground[1:3], ground[3:5], ground[5:7]
-                ann.type(f"\x1b]11;rgb:{red}/{green}/{blue}\x07")  # as a terminal answers
-                ann.wait(lambda _: ann.raw.count(b"\x1b[2K") >= ROWS)
-                Path(f"docs/screen-{theme}.svg").write_text(svg(ann, theme), encoding="utf-8")
+def talk(ann: Terminal, bob: Terminal, mei: Terminal) -> None:
+    """What the picture shows, said in that order."""
+    for shown in (ann, bob, mei):
+        shown.wait("1:#lobby(3)")  # that somebody came is told a moment later
+    bob.line("/topic Week 9: sockets")
+    ann.wait("Week 9")
+    ann.line("/join #ops")
+    ann.wait("2:#ops(1)")
+    ann.line("/join #lobby")
+    ann.wait("1:#lobby(3)")
+    for speaker, text in (
+        (ann, "anyone got port 5555 free?"),
+        (bob, "mine is, the server has been up since monday"),
+        (mei, "こんにちは 👋  my followers see everything exactly once, in one order"),
+        (bob, "ann: kill -9 it and look: what was acknowledged is still there"),
+        (ann, "/me tries"),
+        (mei, "and /save writes the whole room, not what happens to be on the screen"),
+    ):
+        speaker.line(text)
+        last = text.split()[-1]
+        for shown in (ann, bob, mei):
+            # Above the input, where it is typed.
+            shown.wait(lambda seen, last=last: last in seen.rpartition("\n")[0])  # type: ignore[misc]
+    bob.line("/join #ops")
+    bob.wait("2:#ops(2)")
+    bob.line("deploy at four")
+    ann.wait(lambda text: "2:#ops(1)" in text.splitlines()[-2])
+
+
+def afternoon() -> str:
+    """A time zone in which it is 14:34: at any hour the pictures are alike, never of midnight."""
+    now = datetime.now(UTC)
+    since = timedelta(hours=now.hour, minutes=now.minute, seconds=now.second)
+    ahead = round((timedelta(hours=14, minutes=34) - since).total_seconds())
+    minutes, seconds = divmod(abs(ahead), 60)
+    sign = "-" if ahead >= 0 else "+"  # POSIX counts to the west
+    return f"<lab>{sign}{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+
+
+def make(folder: Path, port: int) -> None:
+    """Draws both pictures into a folder. The server has TLS and that port, as a newcomer's."""
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        home = Path(place)
+        zone = afternoon()
+        stack.enter_context(
+            serve_process(home / "server", port=port, IPCCHAT_PLAINTEXT="false", TZ=zone)
+        )
+        server = str(Address("localhost", port))
+        ann, bob, mei = (
+            stack.enter_context(
+                terminal(
+                    *("client", server, "--name", name),
+                    home=home / name,
+                    columns=COLUMNS,
+                    rows=ROWS,
+                    IPCCHAT_PLAINTEXT="false",
+                    TZ=zone,
+                )
+            )
+            for name in ("ann", "bob", "mei")
+        )
+        talk(ann, bob, mei)
+        for theme, (ground, _) in TERMINALS.items():
+            ann.raw = b""
+            red, green, blue = ground[1:3], ground[3:5], ground[5:7]
+            ann.type(f"\x1b]11;rgb:{red}/{green}/{blue}\x07")  # as a terminal answers
+            ann.wait(lambda _: whole(ann.raw))
+            (folder / f"screen-{theme}.svg").write_text(svg(ann, theme), encoding="utf-8")
+
+
+def whole(drawn: bytes) -> bool:
+    """Whether every row was drawn, in a frame that has ended."""
+    return drawn.count(b"\x1b[2K") >= ROWS and drawn.endswith(b"\x1b[?2026l")
+
+
+def timeless(picture: str) -> str:
+    """A picture's text without what differs between two of the same screen: times, the date, the
+    server's port."""
+    for pattern, instead in (
+        (r"\b\d\d:\d\d\b", "--:--"),
+        (r"─+ \w+ \d+ \w+ \d{4} ─+", "── date ──"),
+        (r"@localhost(:\d+)?", "@localhost"),
+        (r" +</text>", "</text>"),
+    ):
+        picture = re.sub(pattern, instead, picture)
+    return picture
+
+
+def usual_port() -> int:
+    """A server's usual port; another where that is taken."""
+    with socket.socket() as sock, suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", DEFAULT_PORT))
+        return DEFAULT_PORT
+    return free_port()
 
 
 if __name__ == "__main__":
-    main()
+    make(Path(__file__).parent, usual_port())

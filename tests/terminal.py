@@ -1,6 +1,7 @@
 """A program on a real pty, and what it shows: bytes go through pyte, tests read the screen."""
 
 import os
+import re
 import select
 import signal
 import sys
@@ -13,7 +14,7 @@ import pexpect
 import pyte
 from tests.support import environment
 
-__all__ = ["Terminal", "terminal"]
+__all__ = ["Terminal", "clockless", "terminal"]
 
 KEYS = {
     "enter": "\r",
@@ -27,21 +28,49 @@ KEYS = {
     "esc": "\x1b",
     "delete": "\x1b[3~",
     "f1": "\x1bOP",
+    "down": "\x1b[B",
+    "shift-tab": "\x1b[Z",
 }
+
+
+_SHELL = f"""
+"$@"
+code=$?
+while [ $code = {128 + signal.SIGTSTP} ]; do
+    echo in the shell
+    read -r _
+    fg > /dev/null
+    code=$?
+done
+exit $code
+"""
 
 
 class Terminal:
     """One program on one pty."""
 
-    def __init__(self, args: list[str], home: Path, columns: int, rows: int, **env: str) -> None:
+    def __init__(
+        self,
+        args: list[str],
+        home: Path,
+        columns: int,
+        rows: int,
+        *,
+        shell: bool = False,
+        **env: str,
+    ) -> None:
+        """`shell`: under one that can stop it; a line then brings it back."""
         home.mkdir(parents=True, exist_ok=True)
         (home / "run").mkdir(mode=0o700, exist_ok=True)
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        program, *rest = [sys.executable, "-m", "ipcchat", *args]
+        if shell:
+            program, rest = "sh", ["-mc", _SHELL, "sh", program, *rest]
         self.child = pexpect.spawn(
-            sys.executable,
-            ["-m", "ipcchat", *args],
+            program,
+            rest,
             env={**environment(home, **env), "TERM": "xterm-256color", "COLORTERM": ""},
             dimensions=(rows, columns),
             cwd=str(home),
@@ -71,6 +100,10 @@ class Terminal:
     def paste(self, text: str) -> None:
         """A bracketed paste."""
         self.child.send(f"\x1b[200~{text}\x1b[201~")
+
+    def noise(self, text: str) -> None:
+        """Something else writes to the same terminal."""
+        self._stream.feed(text.encode())
 
     def text(self) -> str:
         """The screen as plain text."""
@@ -125,12 +158,22 @@ class Terminal:
         self.ended()
 
 
+def clockless(text: str) -> str:
+    """What a screen shows, whatever the time in its status line."""
+    return re.sub(r" \[\d\d:\d\d\] ", " [--:--] ", text)
+
+
 @contextmanager
 def terminal(
-    *args: str, home: Path, columns: int = 80, rows: int = 24, **env: str
+    *args: str,
+    home: Path,
+    columns: int = 80,
+    rows: int = 24,
+    shell: bool = False,
+    **env: str,
 ) -> Iterator[Terminal]:
     """`python -m ipcchat ARGS` on a pty of that size; ended with the block."""
-    made = Terminal(list(args), home, columns, rows, **env)
+    made = Terminal(list(args), home, columns, rows, shell=shell, **env)
     try:
         yield made
     finally:

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from docs import picture
+from tests.support import free_port
 
 from ipcchat import __version__, commands, errors, text
 from ipcchat.settings import ServerSettings
@@ -64,7 +66,24 @@ def test_no_page_has_a_line_that_is_hard_to_read() -> None:
             assert len(line) <= 100 or line.startswith(("|", "→", "←")), f"{page.name}: {line}"
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_picture_shows_the_screen(theme: str) -> None:
-    picture = (ROOT / "docs" / f"screen-{theme}.svg").read_text()
-    assert "#lobby" in picture and "ann" in picture
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pictures of README are, as the screen looks now."""
+    folder = tmp_path_factory.mktemp("pictures")
+    picture.make(folder, free_port())
+    return folder
+
+
+@pytest.mark.parametrize("theme", picture.TERMINALS)
+def test_the_picture_shows_the_screen(theme: str, pictures: Path) -> None:
+    name = f"screen-{theme}.svg"
+    kept = picture.timeless((ROOT / "docs" / name).read_text())
+    now = picture.timeless((pictures / name).read_text())
+    assert kept.splitlines() == now.splitlines(), "a stale picture: run ./dev docs"
+
+
+@pytest.mark.parametrize("theme", picture.TERMINALS)
+def test_the_picture_is_what_a_newcomer_has(theme: str) -> None:
+    shown = (ROOT / "docs" / f"screen-{theme}.svg").read_text()
+    assert "ann@localhost:" in shown
+    assert "PLAIN!" not in shown

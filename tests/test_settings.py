@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipcchat import paths
-from ipcchat.configuration import add_flags, document, keep, kept, load, origins
+from ipcchat.configuration import add_flags, alter, document, keep, kept, load, origins
 from ipcchat.errors import EXIT_SETTING, SettingError
 from ipcchat.settings import ClientSettings, Row, ServerSettings, rows
 
@@ -335,6 +335,14 @@ def test_suggestions_are_near(places: dict[str, str]) -> None:
     assert warnings == ["unknown setting IPCCHAT_FOO"]
 
 
+def test_what_a_notify_command_is_told_by_is_no_setting(places: dict[str, str]) -> None:
+    told = {f"IPCCHAT_ALERT_{name}": "ann: \x1b" for name in ("TITLE", "TEXT", "ROOM")}
+    environ = {**places, **told}
+    assert load(ServerSettings, flags={}, environ=environ) == (ServerSettings(), [])
+    assert load(ClientSettings, flags={}, environ=environ) == (ClientSettings(), [])
+    assert not any(row.name.startswith("alert") for row in ROWS)
+
+
 # --- what /set keeps ----------------------------------------------------------------------
 
 
@@ -407,6 +415,50 @@ def test_clients_keep_beside_each_other(places: dict[str, str]) -> None:
     assert kept(environ=places) == dict.fromkeys(names, 50)
 
 
+def test_clients_add_to_a_list_beside_each_other(places: dict[str, str]) -> None:
+    def add(number: int) -> None:
+        alter("ignore", lambda old: (*(old or ()), f"n{number}"), places)
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(add, range(40)):
+            pass
+    assert sorted(kept(environ=places)["ignore"]) == sorted(f"n{number}" for number in range(40))
+
+
+def test_what_is_altered_is_as_the_settings_have_it(places: dict[str, str], tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    def remember(old: object) -> object:
+        seen.append(old)
+        return old
+
+    alter("notify_rooms", remember, places)
+    assert kept(environ=places) == {}
+    keep("notify_rooms", (("#lab", "all"),), places)
+    alter("notify_rooms", remember, places)
+    assert kept(environ=places) == {"notify_rooms": (("#lab", "all"),)}
+    assert seen == [None, (("#lab", "all"),)]
+    alter("notify_rooms", lambda _: None, places)
+    assert kept(environ=places) == {}
+    file = tmp_path / "user" / "ipcchat" / "client.set.toml"
+    file.write_text("ignore = 5\n")
+    with pytest.raises(SettingError, match=r"client\.set\.toml:1: '5' is no value for ignore"):
+        alter("ignore", remember, places)
+    assert file.read_text() == "ignore = 5\n"
+    keep("ignore", ("bob",), places)
+    assert kept(environ=places) == {"ignore": ("bob",)}
+
+
+def test_a_number_of_thousands_of_digits_stays_as_it_is(
+    places: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "user" / "ipcchat" / "client.set.toml"
+    file.write_text(f"later = 0x{'f' * 6000}\nless = -12\n")
+    keep("theme", "dark", places)
+    found = tomllib.loads(file.read_text())
+    assert found == {"later": 16**6000 - 1, "less": -12, "theme": "dark"}
+
+
 def test_what_is_written_by_hand_there_stays(places: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "user" / "ipcchat" / "client.set.toml"
     file.write_text("later = 2026-01-02\nother = [1.5, {a = inf}]\n[table]\n'b c' = 1\n")
@@ -445,4 +497,9 @@ def test_origins(places: dict[str, str], tmp_path: Path) -> None:
         "joins": f"{mine / 'client.set.toml'}:4",
         "page": "IPCCHAT_PAGE",
         "room": "the command line",
+    }
+    (tmp_path / "alone.toml").write_text('theme = "light"\n')
+    found = load(ClientSettings, flags={}, environ=places, config=tmp_path / "alone.toml")[0]
+    assert origins(found, places, tmp_path / "alone.toml") == {
+        "theme": f"{tmp_path / 'alone.toml'}:1"
     }

@@ -14,8 +14,8 @@ The rules of this file:
 import argparse
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -25,11 +25,17 @@ from ipcchat.files import WholeFile
 from ipcchat.settings import TABLES, ClientSettings, Row, ServerSettings, Table, rows
 from ipcchat.text import visible
 
-__all__ = ["add_flags", "document", "keep", "kept", "load", "origins"]
+__all__ = ["add_flags", "alone", "alter", "document", "keep", "kept", "load", "origins"]
 
 S = TypeVar("S", ServerSettings, ClientSettings)
 
 _PREFIX = "IPCCHAT_"
+_ALERT = "IPCCHAT_ALERT_"
+"""So begin the variables that a notify command is told by, which may run a program of ours."""
+
+alone: Path | None = None
+"""The client's file of `--config`: set where the arguments are read, and never again. While there
+is one, later starts like this one do not read what `keep` writes."""
 
 # --- reading ------------------------------------------------------------------------------
 
@@ -60,13 +66,15 @@ def load(
 
 
 def origins(
-    settings: ServerSettings | ClientSettings, environ: Mapping[str, str]
+    settings: ServerSettings | ClientSettings,
+    environ: Mapping[str, str],
+    config: Path | None = None,
 ) -> dict[str, str]:
     """Where each value comes from that is not the default: `client.toml:3`, `IPCCHAT_THEME`, …; as
-    the files are now. Raises SettingError."""
+    the files are now. `config`: the only file that was read. Raises SettingError."""
     table = type(settings)
     known = {row.name: row for row in rows(table)}
-    given = _checked(_lasting(table, known, environ, None, []), known)
+    given = _checked(_lasting(table, known, environ, config, []), known)
     found: dict[str, str] = {}
     for name, row in known.items():
         value = getattr(settings, name)
@@ -170,7 +178,9 @@ def _from_environment(
     for variable, value in environ.items():
         if variable in mine:
             yield _anywhere(mine[variable], variable).name, value, variable
-        elif variable.startswith(_PREFIX) and variable not in every:
+        elif variable in every or variable.startswith(_ALERT):
+            continue
+        elif variable.startswith(_PREFIX):
             warnings.append(
                 f"unknown setting {_line(variable)}{_suggestion(variable, mine, _PREFIX)}"
             )
@@ -216,6 +226,24 @@ def keep(name: str, value: object, environ: Mapping[str, str] = os.environ) -> N
     """Keeps a value of `ClientSettings` for every later start; None: it is kept no more. The other
     keys stay, those of other clients too. Reads and writes a file. Raises SettingError, FileError.
     """
+    with _turn(environ) as path:
+        _put(path, name, value)
+
+
+def alter(
+    name: str, change: Callable[[Any], object], environ: Mapping[str, str] = os.environ
+) -> None:
+    """The same for a value that follows from the one that is kept, which `change` gets (None where
+    none is): what other clients kept meanwhile isn't lost. Raises SettingError, FileError."""
+    known = {row.name: row for row in rows(ClientSettings) if row.name == name}
+    with _turn(environ) as path:
+        found = _checked([_from_file(path, False, known, [])], known)
+        _put(path, name, change(found[name][0] if found else None))
+
+
+@contextmanager
+def _turn(environ: Mapping[str, str]) -> Iterator[Path]:
+    """The file, while no other client of the user writes it."""
     path = _kept_file(environ)
     paths.private_dir(path.parent)
     try:
@@ -226,17 +254,21 @@ def keep(name: str, value: object, environ: Mapping[str, str] = os.environ) -> N
     try:
         with suppress(OSError):  # a file system without locks
             _lock(directory)
-        _, found = _read(path, needed=False)
-        found = {key: old for key, old in found.items() if key.replace("-", "_") != name}
-        if value is not None:
-            table = any(row.table for row in rows(ClientSettings) if row.name == name)
-            found[name] = dict(cast(Any, value)) if table else value
-        lines = [f"{_key(key)} = {_toml(found[key])}\n" for key in sorted(found)]
-        with WholeFile(path, force=True) as file:
-            file.put(_KEPT + "".join(lines))
-            file.commit()
+        yield path
     finally:
         os.close(directory)
+
+
+def _put(path: Path, name: str, value: object) -> None:
+    _, found = _read(path, needed=False)
+    found = {key: old for key, old in found.items() if key.replace("-", "_") != name}
+    if value is not None:
+        table = any(row.table for row in rows(ClientSettings) if row.name == name)
+        found[name] = dict(cast(Any, value)) if table else value
+    lines = [f"{_key(key)} = {_toml(found[key])}\n" for key in sorted(found)]
+    with WholeFile(path, force=True) as file:
+        file.put(_KEPT + "".join(lines))
+        file.commit()
 
 
 def _kept_file(environ: Mapping[str, str]) -> Path:
@@ -265,7 +297,10 @@ def _toml(value: Any) -> str:
 
         plain = value.encode("utf-8", "replace").decode()  # lone surrogates
         return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return str(value).lower() if isinstance(value, bool | float) else str(value)
+    if isinstance(value, bool | float):
+        return str(value).lower()
+    # Python writes no more than 4,300 decimal digits; more came from hexadecimal, without a sign.
+    return hex(value) if isinstance(value, int) and abs(value) >= 10**4000 else str(value)
 
 
 _KEPT = """\

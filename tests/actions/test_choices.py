@@ -1,19 +1,25 @@
 """What the user chooses counts at once, and is kept."""
 
+import asyncio
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.actions.face import ListFace, facing
 from tests.client.peer import until
 from tests.client.test_session import lobby, sitting
 from tests.support import serve
 
-from ipcchat import paths
+from ipcchat import configuration, paths
 from ipcchat.actions.choices import SETTINGS
 from ipcchat.configuration import load
 from ipcchat.settings import ClientSettings
+from ipcchat.text import visible
 
 pytestmark = pytest.mark.asyncio
 
@@ -104,6 +110,15 @@ async def test_where_a_value_comes_from(place: Path, monkeypatch: pytest.MonkeyP
         ("/ignore a,b", "! one at a time"),
         ("/unignore zoe", "! you do not ignore zoe"),
         ("/unhighlight x", "! x is no such word"),
+        ("/highlight w\x1b]0;x\az", "! w␛]0;x␇z has invisible characters"),
+        ("/set highlight ok,w\x9b1m", "! w\\u009b1m has invisible characters"),
+        ("/set ignore w\u202ez", "! w\\u202ez has invisible characters"),
+        ("/ignore w\x1bz", "! w\ufffdz has invisible characters"),
+        ("/ignore \u200b", "! it has invisible characters"),
+        ("/unhighlight x\x1b[m", "! x␛[m is no such word"),
+        ("/unignore x\x1b[m", "! you do not ignore x\ufffd[m"),
+        ("/set x\x1b[m", "! unknown setting x␛[m"),
+        ("/set theme x\x1b[m\ny", "! x␛[m␊y is no value for theme"),
         ("/editor", "! no editor"),
         ("/retry", "! nothing in #lobby failed: all you said was sent"),
         ("/connect http://x", "! "),
@@ -129,12 +144,114 @@ async def test_what_cannot_be_kept_counts_until_the_end(place: Path) -> None:
 async def test_damaged_file_is_left_as_it_is(place: Path) -> None:
     write(place / "client.set.toml", "theme = = 1\n")
     async with serve() as server, facing(server.addresses[0]) as ann:
-        (told,) = await ann.type("/mouse on")
-        assert "client.set.toml:1: not TOML" in told
+        for line in ("/mouse on", "/ignore bob"):
+            (told,) = await ann.type(line)
+            assert "client.set.toml:1: not TOML" in told
+            assert told.endswith(" – it counts until you leave")
+        assert ann.settings.ignore == ("bob",)
         assert (place / "client.set.toml").read_text() == "theme = = 1\n"
         shown = await ann.type("/set")
         assert "client.set.toml:1: not TOML" in shown[0]
         assert "mouse = true" in shown
+
+
+async def test_what_is_chosen_beside_a_file_that_is_read_alone_is_not_kept(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(place / "client.toml", 'theme = "dark"\n')
+    alone = place / "alone.toml"
+    alone.write_text('theme = "light"\n')
+    monkeypatch.setattr(configuration, "alone", alone)
+    async with serve() as server, facing(server.addresses[0], theme="light") as ann:
+        assert f"theme = light  ({alone}:1)" in await ann.type("/set")
+        until_then = f"it counts until you leave: --config {alone}"
+        assert await ann.type("/set theme auto") == [until_then, "theme = auto"]
+        assert (await ann.type("/ignore bob"))[0] == until_then
+        assert await ann.type("/set theme default") == ["theme = light"]
+        assert ann.settings.ignore == ("bob",)
+        assert not there(place / "client.set.toml")
+
+
+async def test_what_clients_choose_at_the_same_time_is_all_kept(place: Path) -> None:
+    async with serve() as server, facing(server.addresses[0]) as ann:
+        async with facing(server.addresses[0], "bob") as bob:
+            await ann.type("/ignore aaa")
+            await bob.type("/ignore bbb")
+            await ann.type("/highlight deploy")
+            await bob.type("/highlight outage")
+            await bob.type("/join #ops")
+            await until(lambda: bob.model.room_by_name("#ops"))
+            await ann.type("/notify all")
+            await bob.type("/notify none")
+            assert kept(place) == {
+                "ignore": ["aaa", "bbb"],
+                "highlight": ["deploy", "outage"],
+                "notify_rooms": {"#lobby": "all", "#ops": "none"},
+            }
+            assert bob.settings.ignore == ("bbb",)
+            await ann.type("/unignore aaa")
+            await bob.type("/unhighlight OUTAGE")
+            await ann.type("/notify mentions")
+            assert kept(place) == {
+                "ignore": ["bbb"],
+                "highlight": ["deploy"],
+                "notify_rooms": {"#ops": "none"},
+            }
+
+
+# --- what was typed, shown ----------------------------------------------------------------
+
+
+def harmless(lines: list[str]) -> bool:
+    return all(visible(line) == line and "\t" not in line for line in lines)
+
+
+HEADS = (
+    *("/ignore", "/unignore", "/highlight", "/unhighlight", "/theme", "/mouse", "/notify", "/dnd"),
+    *("/set", *(f"/set {name}" for name in SETTINGS)),
+)
+TYPED = st.one_of(
+    st.text(max_size=20),
+    st.text(st.sampled_from("ab,=#%\x1b\a\n\t\x7f\x9b\u202e\u200b\U000e0041\ud800"), max_size=8),
+)
+
+
+async def test_whatever_is_typed_no_control_character_is_shown(place: Path) -> None:
+    async with serve() as server, facing(server.addresses[0]) as ann:
+
+        @hypothesis.settings(max_examples=200, deadline=None)
+        @given(st.sampled_from(HEADS), TYPED)
+        def try_it(head: str, typed: str) -> None:
+            """In a loop of its own, on a thread, as Hypothesis can't await."""
+            before = len(ann.lines)
+            for line in (f"{head} {typed}", head, "/set"):
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(asyncio.run, ann.type(line)).result()
+            # The screens split what they are shown into lines.
+            assert harmless(ann.lines[before:])
+
+        try_it()
+
+
+async def test_what_is_in_a_file_is_shown_with_its_control_characters_spelt_out(
+    place: Path,
+) -> None:
+    hostile: dict[str, Any] = {
+        "editor": "vi\x1b]0;x\a\n/quit",
+        "notify_command": "a\tb\x9b",
+        "highlight": ("w\x1bz",),
+        "ignore": ("\u202ebob",),
+    }
+    async with serve() as server, facing(server.addresses[0], **hostile) as ann:
+        shown = [*await ann.type("/set"), *await ann.type("/highlight"), *await ann.type("/ignore")]
+        for name in hostile:
+            shown += await ann.type(f"/set {name}")
+        assert harmless(shown)
+        assert "editor = vi␛]0;x␇␊/quit  (the command line)" in shown
+        # What is there stays there: only what is new is refused.
+        assert await ann.type("/highlight ok") == ["words that count as a mention: ann, w␛z, ok"]
+        await ann.type("/unhighlight w\x1bz")
+        assert ann.settings.highlight == ("ok",)
 
 
 async def test_the_mouse_is_switched(place: Path) -> None:

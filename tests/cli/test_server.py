@@ -117,6 +117,15 @@ def test_the_operators_screen_ends_by_sigterm(tmp_path: Path) -> None:
         assert "Traceback" not in console.text()
 
 
+def test_the_operators_screen_as_sentences(tmp_path: Path) -> None:
+    arguments = ("server", "--plain", "--listen", "127.0.0.1:0", "--data", "data")
+    with terminal(*arguments, home=tmp_path) as console:
+        console.wait("now in #lobby")
+        assert b"\x1b" not in console.raw
+        console.child.kill(signal.SIGTERM)
+        assert console.ended() == 0
+
+
 # --- what may go wrong at the start -------------------------------------------------------
 
 

@@ -166,6 +166,31 @@ async def test_one_arrives_in_the_rooms_that_were_asked_for() -> None:
             assert ann.model.current == lobby(ann).number
 
 
+@pytest.mark.parametrize("refused", [False, True])
+async def test_one_is_in_no_room_until_the_one_that_was_asked_for_is_settled(refused: bool) -> None:
+    tea = Room(room=2, name="#tea", head=0, joined=True)
+    async with scripted() as peer:
+        session = made(peer.address, rooms=("#tea",))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(session.start(10))
+            line = await peer.accept()
+            await line.login()
+        line.send(RoomsOk((await line.expect(Rooms)).id, [LOBBY]))
+        join = await line.expect(Join)
+        assert (session.model.current, session.arrival.done) == (0, False)
+        with pytest.raises(Refused, match="no room"):
+            session.submit(session.model.current, "a secret")
+        if refused:
+            line.send(Error("forbidden", "not for you", id=join.id))
+        else:
+            line.send(Done(join.id, 2, 1, 0))
+            line.send(RoomsOk((await line.expect(Rooms)).id, [tea]))
+        await until(lambda: session.arrival.done)
+        assert session.model.current == (LOBBY.room if refused else tea.room)
+        assert (session.arrival.error is not None) == refused
+        await session.close()
+
+
 async def test_a_server_that_is_not_there() -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

@@ -39,7 +39,7 @@ def as_shown(text: str) -> str:
         elif columns(cluster):
             made.append(cluster)
         else:
-            made.append("\ufffd" * len(cluster))
+            made.append("\ufffd")
     return "".join(made)
 
 

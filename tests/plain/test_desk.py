@@ -9,7 +9,7 @@ from tests.support import PLAINTEXT, RawClient, serve
 
 from ipcchat.client.link import Credentials
 from ipcchat.client.session import Session
-from ipcchat.errors import ConnectionLost
+from ipcchat.errors import ConnectionLost, Refused
 from ipcchat.plain.app import run
 from ipcchat.settings import ClientSettings
 
@@ -67,5 +67,25 @@ async def test_the_log_is_said_and_the_server_is_shut_down_when_asked() -> None:
                     await heard.until("1 other connected: shut down? y yes, n no\n")
                     os.write(writing, b"y\n")
                     await heard.until("the server is shutting down")
+        await session.close()
+    os.close(writing)
+
+
+class Broken(Session):
+    """A session of which two parts within each other fail."""
+
+    async def run(self) -> None:
+        inner = ExceptionGroup("a part", [Refused("forbidden", "you are banned")])
+        raise ExceptionGroup("a part of a part", [inner])
+
+
+async def test_what_ended_it_is_raised_however_deep_it_was() -> None:
+    settings = ClientSettings(plaintext=PLAINTEXT)
+    reading, writing = os.pipe()
+    async with serve() as server:
+        session = Broken(await server.open_console(), Credentials("root"), settings, shown="here")
+        await session.start()
+        with os.fdopen(reading) as input, pytest.raises(Refused, match="banned"):
+            await run(session, settings, input=input, output=Heard())
         await session.close()
     os.close(writing)

@@ -123,10 +123,17 @@ def test_other_rooms_are_counted_and_mentions_there_are_said(tmp_path: Path) -> 
 
 def test_history_is_said_page_by_page(tmp_path: Path) -> None:
     with serve_process(tmp_path / "server") as server:
-        with spoken(server.address, "bob", home=tmp_path / "bob") as bob:
-            bob.wait("now in #lobby")
+        with (
+            spoken(server.address, "eve", home=tmp_path / "eve") as eve,
+            spoken(server.address, "bob", home=tmp_path / "bob") as bob,
+        ):
+            for one in (bob, eve):
+                one.wait("now in #lobby")
             for n in range(30):
                 bob.line(f"line {n}")
+            eve.wait("bob: line 29\n")
+            bob.line("/names")  # its answer comes behind what eve has heard
+            bob.wait("#lobby: bob, eve")
             bob.line("/history 5")
             bob.wait("#lobby is loaded from its beginning on")
             bob.line("/find line 2")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cli.programs import home_of
+from tests.support import RawClient, environment, serve
 
 from ipcchat.client.model import Model
 from ipcchat.errors import IpcchatError, SettingError
@@ -376,7 +379,7 @@ async def test_the_loops_own_timer_ends_an_interval(monkeypatch: pytest.MonkeyPa
 
 KEEPS = """
 import os, sys
-told = [os.environ.get(f"IPCCHAT_{name}") for name in ("TITLE", "TEXT", "ROOM")]
+told = [os.environ.get(f"IPCCHAT_ALERT_{name}") for name in ("TITLE", "TEXT", "ROOM")]
 given = sys.stdin.buffer.read().decode()
 with open(sys.argv[1] + "~", "w", encoding="utf-8") as file:
     file.write(repr((sys.argv[2:], told, given, os.getsid(0) == os.getpid())))
@@ -412,6 +415,58 @@ async def test_a_command_gets_the_text_and_nothing_on_its_command_line(tmp_path:
     )
     await desk.attention.close()
     assert (desk.heard(), desk.errors) == ("", [])
+
+
+@pytest.mark.asyncio
+async def test_a_command_may_be_the_client_itself(tmp_path: Path) -> None:
+    async with serve() as server, RawClient.login(server.addresses[0], "eve") as eve:
+        room = await eve.join("#lobby")
+        await eve.follow(room, last=0)
+        await eve.live(room)
+        said = tmp_path / "said"
+        client = f"{sys.executable} -m ipcchat client send --server {server.addresses[0]}"
+        command = f"""sh -c 'exec "$@" 2>"$0"' '{said}' {client} --name bot '#lobby' -"""
+        environ = environment(home_of(tmp_path))
+        desk = Desk("command", environ, command=command)
+        desk.attention.alert("ann in #ops", "the printer works", "#ops")
+        (entry,) = await eve.entries(room, 1)
+        assert (entry.nick, entry.text) == ("bot", "the printer works")
+        await until(lambda: not desk.attention._hook.running)
+        assert (said.read_text(), desk.errors) == ("", [])
+        await desk.attention.close()
+
+
+IN_ASCII = """
+import asyncio, os, sys
+from ipcchat.terminal.hook import Hook
+
+async def main():
+    told = []
+    hook = Hook(told.append, os.environ)
+    keeps = 'printf %s "$IPCCHAT_ALERT_ROOM" >"$0"; cat >>"$0"'
+    hook.configure(f"sh -c '{keeps}' {os.environ['GOT']}")
+    assert hook.run("é", "𝕏", "#café")
+    await asyncio.wait_for(hook._task, 10)
+    assert not told, told
+
+assert sys.getfilesystemencoding() == "ascii", sys.getfilesystemencoding()
+asyncio.run(main())
+"""
+
+
+def test_in_a_locale_without_utf8_the_words_are_utf8_nevertheless(tmp_path: Path) -> None:
+    got = tmp_path / "hé"
+    source = tmp_path / "hook.py"
+    source.write_text(IN_ASCII, encoding="utf-8")
+    locale = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "GOT": str(got)}
+    done = subprocess.run(
+        [sys.executable, source],
+        env={**environment(tmp_path), **locale},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+    assert got.read_bytes().decode() == "#café𝕏\n"
 
 
 @pytest.mark.asyncio

@@ -95,7 +95,13 @@ class Glass:
         self._rows: list[Row] = []
         theme = Theme("dark", Depth.MONO)
         self._painter = Painter(
-            output, self._frame, lambda: theme, lambda: False, lambda event: None, lambda on: ""
+            output,
+            self._frame,
+            lambda: theme,
+            lambda: False,
+            lambda event: None,
+            lambda on: "",
+            lambda: None,
         )
         self.state: object = None
 

@@ -179,7 +179,7 @@ async def test_what_is_typed_shows_at_the_cursor(
     before = cells(row).get(x - 1, ("", ""))[0]
     if before != "Z":  # it filled its row: the cursor stands in the next, or on it
         above = flat(frame.lines[y - 1][0][2]) if y and frame.lines[y - 1] else ""
-        assert above.endswith("Z") or flat(row).endswith("Z") or lines < 6, (x, y, row, above)
+        assert above.endswith("Z") or flat(row).endswith("Z") or lines < 7, (x, y, row, above)
     assert y >= lines - max(1, lines // 3)
 
 
@@ -189,8 +189,8 @@ async def test_a_question_is_there_to_its_end(size: tuple[int, int], desk: bool)
     sight.panes.mode = sight.asked()
     frame = sight.frame(*size)
     await settled()
-    shown = [flat(line[0][2]) for line in frame.lines if line]
-    assert sum(text.endswith("n no") for text in shown) == 1
+    shown = " ".join(flat(line[0][2]) for line in frame.lines if line)
+    assert " ".join(shown.split()).count("y yes · n no") == 1
 
 
 @pytest.mark.parametrize("desk", [False, True])
@@ -235,7 +235,7 @@ async def test_the_bare_view_fits(size: tuple[int, int], lowest: int) -> None:
     assert shown
     # The terminal wraps: a cluster of two columns may leave one free at the end of each row.
     taken = [_wrapped(line, columns) for line in shown]
-    assert sum(taken) <= lines
+    assert sum(taken) <= lines or len(shown) == 2  # one that is longer: its end shows
     if columns >= 40:
         assert shown[-1] == "(to copy from · any key returns)"
 

@@ -62,6 +62,7 @@ class Glass:
             lambda: self.mouse,
             lambda event: None,
             lambda on: "\x1b[?1004h" if on else "\x1b[?1004l",
+            lambda: None,
         )
 
     def taken(self) -> str:

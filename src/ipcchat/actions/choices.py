@@ -1,7 +1,8 @@
 """What the user chooses: settings, whom to ignore, what asks for attention.
 
 A choice counts at once, on the screen and in the model, and is kept for later starts; where that
-fails, it counts until one leaves. How long not to be disturbed is not kept.
+fails, it counts until one leaves. How long not to be disturbed is not kept. What was typed, or is
+in a file, is shown with everything invisible spelt out.
 """
 
 import asyncio
@@ -32,20 +33,32 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     for name, row in _LIVE.items()
 }
 """What `/set` changes, with the words each may have: for completion."""
+_WORDS = frozenset({"ignore", "highlight"})
+"""Lists of what others would have to write."""
 _TURN = threading.Lock()
 """One choice is kept after the other: the last one stays."""
 
 
-async def _choose(face: Face, name: str, value: Any) -> None:
-    """A setting has that value from now on. Raises UsageError, FileError, SettingError."""
+async def _choose(face: Face, name: str, value: Any, item: str = "") -> None:
+    """A setting has that value from now on; `item`: that alone changes in its list.
+
+    Raises UsageError, FileError, SettingError.
+    """
     row = _LIVE[name]
     try:
         value = row.parse(value)
     except ValueError as error:
-        shown = visible(row.show(value) if isinstance(value, tuple) else str(value))
+        shown = _safe(row.show(value) if isinstance(value, tuple) else str(value))
         raise UsageError(f"{shown} is no value for {name}", str(error)) from None
+    if name in _WORDS:
+        for word in value:
+            if word not in getattr(face.settings, name):
+                _check(word)
     _count(face, name, value)
-    await asyncio.to_thread(_keep, face, name)
+    if configuration.alone is not None:
+        face.show(f"it counts until you leave: --config {_safe(str(configuration.alone))}")
+        return
+    await asyncio.to_thread(_keep, face, name, item)
     if variable := _variable(name):
         face.show(f"{variable} decides again at the next start")
 
@@ -56,12 +69,44 @@ def _count(face: Face, name: str, value: Any) -> None:
     face.configure(settings)
 
 
-def _keep(face: Face, name: str) -> None:
+def _keep(face: Face, name: str, item: str) -> None:
+    """Keeps the value of a setting. `item`: no other one changes in the list that is kept, where
+    other clients keep theirs, too."""
+    key = names.key(item)
+
+    def change(kept: Any) -> Any:
+        mine = getattr(face.settings, name)
+        if kept is None:
+            return mine
+        others = tuple(one for one in kept if _key(one) != key)
+        return (*others, *(one for one in mine if _key(one) == key))
+
     with _TURN:
         try:
-            configuration.keep(name, getattr(face.settings, name))
-        except FileError as error:
-            raise FileError(error.text, "it counts until you leave", error.exit_code) from None
+            if item:
+                configuration.alter(name, change)
+            else:
+                configuration.keep(name, getattr(face.settings, name))
+        except (FileError, SettingError) as error:
+            error.hint = "it counts until you leave"
+            raise
+
+
+def _key(item: str | tuple[str, str]) -> str:
+    """What tells the items of a list apart."""
+    return names.key(item if isinstance(item, str) else item[0])
+
+
+def _check(word: str) -> None:
+    """Raises UsageError for a word that nobody can have written."""
+    if not word.strip() or "\ufffd" in word or _safe(word) != word:
+        shown = _safe(word).strip() or "it"
+        raise UsageError(f"{shown} has invisible characters", "write it as others do")
+
+
+def _safe(s: str) -> str:
+    """As a part of a line, which it can't end."""
+    return visible(s).translate({0x09: "\u2409", 0x0A: "\u240a"})
 
 
 def _variable(name: str) -> str:
@@ -85,8 +130,12 @@ async def _set(face: Face, call: Invocation) -> None:
         return
     value = call.arguments[1]
     if value.lower() == _DEFAULT:
-        await asyncio.to_thread(configuration.keep, row.name, None)
-        found, _ = await asyncio.to_thread(configuration.load, ClientSettings, flags={})
+        config = configuration.alone
+        if config is None:
+            await asyncio.to_thread(configuration.keep, row.name, None)
+        found, _ = await asyncio.to_thread(
+            configuration.load, ClientSettings, flags={}, config=config
+        )
         _count(face, row.name, getattr(found, row.name))
     else:
         await _choose(face, row.name, "" if value in ('""', "''") else value)
@@ -103,7 +152,7 @@ def _row(word: str) -> Row:
         )
     close = difflib.get_close_matches(name, _LIVE, n=1)
     hint = f"did you mean {close[0]}?" if close else "/set lists the settings"
-    raise UsageError(f"unknown setting {visible(word)}", hint)
+    raise UsageError(f"unknown setting {_safe(word)}", hint)
 
 
 async def _list(face: Face) -> None:
@@ -114,13 +163,15 @@ async def _list(face: Face) -> None:
 
 def _shown(face: Face, row: Row, where: str) -> str:
     value = row.show(getattr(face.settings, row.name))
-    return f"{row.name} = {value or 'nothing'}" + (f"  ({where})" if where else "")
+    return _safe(f"{row.name} = {value or 'nothing'}" + (f"  ({where})" if where else ""))
 
 
 async def _origins(face: Face) -> dict[str, str]:
     """Where values come from; nothing where a file has been damaged meanwhile, which is shown."""
     try:
-        return await asyncio.to_thread(configuration.origins, face.settings, os.environ)
+        return await asyncio.to_thread(
+            configuration.origins, face.settings, os.environ, configuration.alone
+        )
     except SettingError as error:
         face.show_error(error)
         return {}
@@ -145,13 +196,14 @@ async def _mouse(face: Face, call: Invocation) -> None:
 async def _ignore(face: Face, call: Invocation) -> None:
     if not call.arguments:
         ignored = [f"{nick}{_present(face, nick)}" for nick in face.settings.ignore]
-        face.show(f"ignored: {', '.join(ignored) or 'nobody'}", "help")
+        face.show(_safe(f"ignored: {', '.join(ignored) or 'nobody'}"), "help")
         return
     nick = call.arguments[0]
     if names.key(nick) == names.key(face.model.nick):
         raise UsageError("that is you", "/ignore NICK is for somebody else")
     await _add(face, "ignore", nick)
-    face.show(f"you see no messages of {nick} – /unignore {nick} ends it")
+    shown = _safe(nick)
+    face.show(f"you see no messages of {shown} – /unignore {shown} ends it")
 
 
 def _present(face: Face, ignored: str) -> str:
@@ -170,8 +222,8 @@ def _present(face: Face, ignored: str) -> str:
 async def _unignore(face: Face, call: Invocation) -> None:
     nick = _listed(face, call.arguments[0])
     if not await _remove(face, "ignore", nick):
-        raise UsageError(f"you do not ignore {nick}", "/ignore lists whom you do")
-    face.show(f"you see the messages of {call.arguments[0]} again")
+        raise UsageError(f"you do not ignore {_safe(nick)}", "/ignore lists whom you do")
+    face.show(f"you see the messages of {_safe(call.arguments[0])} again")
 
 
 def _listed(face: Face, nick: str) -> str:
@@ -189,22 +241,23 @@ async def _highlight(face: Face, call: Invocation) -> None:
     if call.arguments:
         await _add(face, "highlight", call.arguments[0])
     words = ", ".join([face.model.nick, *face.settings.highlight])
-    face.show(f"words that count as a mention: {words}", "help")
+    face.show(_safe(f"words that count as a mention: {words}"), "help")
 
 
 async def _unhighlight(face: Face, call: Invocation) -> None:
     word = call.arguments[0]
     if not await _remove(face, "highlight", word):
-        raise UsageError(f"{visible(word)} is no such word", "/highlight lists them")
-    face.show(f"{word} counts as a mention no more")
+        raise UsageError(f"{_safe(word)} is no such word", "/highlight lists them")
+    face.show(f"{_safe(word)} counts as a mention no more")
 
 
 async def _add(face: Face, name: str, word: str) -> None:
     if "," in word:
         raise UsageError("one at a time, and without a comma")
+    _check(word)
     found: tuple[str, ...] = getattr(face.settings, name)
     if names.key(word) not in map(names.key, found):
-        await _choose(face, name, (*found, word))
+        await _choose(face, name, (*found, word), word)
 
 
 async def _remove(face: Face, name: str, word: str) -> bool:
@@ -213,7 +266,7 @@ async def _remove(face: Face, name: str, word: str) -> bool:
     left = tuple(one for one in found if names.key(one) != names.key(word))
     if left == found:
         return False
-    await _choose(face, name, left)
+    await _choose(face, name, left, word)
     return True
 
 
@@ -232,10 +285,10 @@ async def _notify(face: Face, call: Invocation) -> None:
         key, level = names.key(room.name), call.arguments[0]
         others = [pair for pair in face.settings.notify_rooms if names.key(pair[0]) != key]
         added = [(room.name, level)] if level != "mentions" else []
-        await _choose(face, "notify_rooms", (*others, *added))
+        await _choose(face, "notify_rooms", (*others, *added), room.name)
     off = " – but notify is off: /set notify auto" if face.settings.notify == "off" else ""
     level = face.model.interest.level(room.name)
-    face.show(f"{room.name}: {level}, {_ASKS[level]}{off}", "help")
+    face.show(f"{_safe(room.name)}: {level}, {_ASKS[level]}{off}", "help")
 
 
 async def _dnd(face: Face, call: Invocation) -> None:

@@ -3,7 +3,8 @@
 The rules of this file:
 
 - What is typed after a command that leads to another room is meant for there: it waits until one is
-  there. Where the command fails, it is the user's again, and nothing is said in the wrong room.
+  there. Where the command fails, it is the user's again: nothing is said in the wrong room. What is
+  typed before one is anywhere waits likewise.
 - A line that can't be said stays in the input. A paste stays one message; a long one asks first.
 """
 
@@ -14,7 +15,7 @@ from ipcchat.actions import operations
 from ipcchat.actions.face import Action, Face
 from ipcchat.actions.question import Question
 from ipcchat.commands import Invocation, OperatorsOnly, Say, parse
-from ipcchat.errors import IpcchatError, UsageError
+from ipcchat.errors import IpcchatError
 from ipcchat.text import MAX_LINES
 
 __all__ = ["Composing", "Draft"]
@@ -52,11 +53,32 @@ class Composing:
     def waiting(self) -> str:
         """What waits for a room, in words; empty: nothing."""
         count = len(self._held)
-        return f"{count} line{'s' * (count != 1)} wait for /{self._going}" if count else ""
+        what = f"/{self._going}" if self._going else "the connection"
+        return f"{count} line{'s' * (count != 1)} wait for {what}" if count else ""
+
+    @property
+    def going(self) -> bool:
+        """Whether a command leads to another room at this moment."""
+        return bool(self._going)
+
+    def look(self) -> None:
+        """Something has changed: what waited for the first room may be said."""
+        arrival = self._face.session.arrival
+        if self._held and not self._going and arrival.done:
+            self._release(arrival.error is None)
+
+    def _release(self, there: bool) -> None:
+        """Does what waited, where one is `there`; else it is the user's again."""
+        held, self._held = self._held, []
+        if not there and held:
+            self._draft.restore("\n".join(held))
+            return
+        for line in held:
+            self.submit(line)
 
     def submit(self, line: str) -> None:
         """A line as if typed: something said, or a command."""
-        if self._going:
+        if self._going or self._held:
             if len(self._held) < _HELD:
                 self._held.append(line)
             else:
@@ -65,7 +87,10 @@ class Composing:
         try:
             asked = parse(line, self._face.role)
             if isinstance(asked, Say):
-                self._say(asked)
+                if self._face.session.arrival.done:
+                    self._face.session.submit(self._face.model.current, asked.text)
+                else:
+                    self._held.append(line)
                 return
         except OperatorsOnly as error:
             self._face.spawn(self._as_operator(line, error))
@@ -81,23 +106,14 @@ class Composing:
         else:
             self._face.spawn(self._actions[asked.command.name](self._face, asked))
 
-    def _say(self, asked: Say) -> None:
-        model = self._face.model
-        if not model.rooms and model.state != "online":
-            raise UsageError("not connected yet", "the line is kept: Enter sends it")
-        self._face.session.submit(model.current, asked.text)
-
     async def _go(self, asked: Invocation) -> None:
-        done = False
+        there = False
         try:
             await self._actions[asked.command.name](self._face, asked)
-            done = True
+            there = True
         finally:
-            held, self._held, self._going = self._held, [], ""
-            if held and not done:
-                self._draft.restore("\n".join(held))
-        for line in held:
-            self.submit(line)
+            self._going = ""
+            self._release(there)
 
     async def _as_operator(self, line: str, error: OperatorsOnly) -> None:
         """One may have been made an operator a moment ago: the server knows."""

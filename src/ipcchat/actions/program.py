@@ -33,6 +33,9 @@ async def _reconnect(face: Face, call: Invocation) -> None:
 
 
 async def _quit(face: Face, call: Invocation) -> None:
+    if face.desk is not None:  # the end of this screen is the server's
+        await face.desk.do(face, "shutdown")
+        return
     await _unless_unsent(face, "quit", face.leave)
 
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from ipcchat.address import parse_address
 from ipcchat.cli import run
-from ipcchat.cli.screen import screen
+from ipcchat.cli.screen import quick_start, screen
 from ipcchat.configuration import add_flags
 from ipcchat.errors import UsageError
 from ipcchat.settings import ClientSettings, rows
@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if place is not None and given[place] in _COMMANDS:
         name = given.pop(place)
         return run.command(PROGRAM, lambda: _command(name)(PROGRAM, given))
-    return run.command(PROGRAM, lambda: _main(given))
+    with quick_start():
+        return run.command(PROGRAM, lambda: _main(given))
 
 
 def _command(name: str) -> Callable[[str, list[str]], int]:

@@ -165,6 +165,8 @@ def read_settings(
     found, warnings = configuration.load(
         table, flags=flags, sets=options.set, config=options.config
     )
+    if table is ClientSettings:
+        configuration.alone = options.config
     for warning in [] if quiet else warnings:
         say(program, f"warning: {warning}")
     return found

@@ -5,20 +5,23 @@ What only a connection needs is imported on a thread while the screen shows and 
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ipcchat.address import Address
 from ipcchat.cli.run import drop_output
+from ipcchat.errors import IpcchatError
 from ipcchat.settings import ClientSettings
 
 if TYPE_CHECKING:
     from ipcchat.client.profile import Profile
     from ipcchat.client.session import Session
 
-__all__ = ["is_plain", "screen"]
+__all__ = ["is_plain", "quick_start", "screen"]
 
 _LOST = 128 + getattr(signal, "SIGHUP", 1)
 """The exit code where the terminal is gone: nothing can be written to it any more."""
@@ -27,6 +30,22 @@ _LOST = 128 + getattr(signal, "SIGHUP", 1)
 def is_plain(settings: ClientSettings) -> bool:
     """Whether the talk is to be sentences, one below the other: asked for, or all there can be."""
     return settings.plain or os.environ.get("TERM", "") in ("", "dumb")
+
+
+@contextlib.contextmanager
+def quick_start() -> Iterator[None]:
+    """Nothing that a program begins with is garbage: it is not looked for until `started`."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def started() -> None:
+    """What is there now stays to the end, and is not looked at again."""
+    gc.freeze()
+    gc.enable()
 
 
 async def screen(address: Address, settings: ClientSettings) -> int:
@@ -44,10 +63,22 @@ async def screen(address: Address, settings: ClientSettings) -> int:
     with contextlib.suppress(NotImplementedError, AttributeError):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, end, number)
-    onward: Address | None = address
+    before, onward, greeting = address, address, ""
     try:
-        while onward is not None:
-            onward = await _at(onward, settings)
+        while True:
+            try:
+                there = await _at(onward, settings, greeting)
+            except IpcchatError as error:
+                if onward == before:
+                    _forget_keys()
+                    raise
+                # It was /connect that led here: back to where one was.
+                greeting = f"{error}" + (f" – {error.hint}" if error.hint else "")
+                onward = before
+                continue
+            if there is None:
+                break
+            before, onward, greeting = onward, there, ""
     except asyncio.CancelledError:
         if not code:
             raise
@@ -58,9 +89,18 @@ async def screen(address: Address, settings: ClientSettings) -> int:
     return code
 
 
-async def _at(address: Address, settings: ClientSettings) -> Address | None:
-    """At one server; the next one, where the user asked for it."""
-    visit = _Visit(address, settings)
+def _forget_keys() -> None:
+    """What was typed for the talk must not become commands of the shell."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import termios
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+async def _at(address: Address, settings: ClientSettings, said: str = "") -> Address | None:
+    """At one server; the next one, where the user asked for it. `said` is told first."""
+    visit = _Visit(address, settings, said)
     try:
         if is_plain(settings):
             from ipcchat.plain.app import run
@@ -77,8 +117,9 @@ async def _at(address: Address, settings: ClientSettings) -> Address | None:
 class _Visit:
     """The profile and the session at one server."""
 
-    def __init__(self, address: Address, settings: ClientSettings) -> None:
+    def __init__(self, address: Address, settings: ClientSettings, said: str) -> None:
         self._address = address
+        self._said = said
         self._settings = settings
         self._profile: Profile | None = None
         self._session: Session | None = None
@@ -92,7 +133,8 @@ class _Visit:
         session = self._made(profile)
         await session.start(0)
         await asyncio.to_thread(meanwhile)
-        return session, profile.said
+        started()
+        return session, "\n".join(filter(None, (profile.said, self._said)))
 
     def _open(self) -> "Profile":
         import ipcchat.client.session  # noqa: F401  # imported while nobody waits for the loop

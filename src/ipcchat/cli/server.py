@@ -34,6 +34,9 @@ _COMMANDS: dict[str, Callable[[ServerSettings, argparse.Namespace], int]] = {
 def _parser() -> run.Parser:
     made = run.Parser(PROGRAM, "Hosts a group chat for terminals.", _EXAMPLES)
     add_flags(made, ServerSettings)
+    made.add_argument(
+        "--plain", action="store_true", help="the operator's screen as sentences, without escapes"
+    )
     commands = made.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=run.CommandParser
     )
@@ -62,7 +65,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         return run.run(_headless(settings, reread), fast=settings.loop == "auto")
     from ipcchat.cli.console import console
 
-    return run.run(console(PROGRAM, settings, reread), fast=settings.loop == "auto")
+    screen = console(PROGRAM, settings, reread, plain=options.plain)
+    return run.run(screen, fast=settings.loop == "auto")
 
 
 def log_line(line: LogLine) -> str:

@@ -8,6 +8,7 @@ nothing is asked or said under such a number.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
@@ -22,9 +23,20 @@ from ipcchat.client.outbox import Outbox, new_draft
 from ipcchat.errors import ConnectionLost, IpcchatError, Refused
 from ipcchat.wire.messages import Join, Room
 
-__all__ = ["Membership"]
+__all__ = ["Arrival", "Membership"]
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None] | None]
+
+
+@dataclass(slots=True)
+class Arrival:
+    """What came of the rooms that were wanted from the start."""
+
+    done: bool = False
+    """Whether all were entered or refused. Before that there is no current room but one that
+    the user went to himself."""
+    error: IpcchatError | None = None
+    """Why one is not in all of them; the current room may be another one then."""
 
 
 class Membership:
@@ -47,6 +59,7 @@ class Membership:
         self._lifeline = lifeline
         self._follower = follower
         self._outbox = outbox
+        self.arrival = Arrival()
         self._wanted = tuple(wanted)
         self._ask = ask
         self._spawn = spawn
@@ -86,13 +99,18 @@ class Membership:
                 lost = model.rooms[number].name
                 model.remove_room(number)
                 model.note(0, f"you are not in {lost} any more")
-            for item in joined.values():
-                self.enter(item)
-            await self._enter_wanted()
+            error = await self._join_wanted(joined)
+            if isinstance(error, ConnectionLost) and self._lifeline.link is not link:
+                return  # the next connection starts over
+            self._enter_all(joined.values())
         except ConnectionLost:
-            return  # the next connection starts over
-        except IpcchatError as error:
+            return
+        except IpcchatError as refused:
+            error = refused
+        if error is not None:
             model.note(0, error.text, "error")
+        if not self.arrival.done:
+            self.arrival.done, self.arrival.error = True, error
         self.look()
         self._changed()
 
@@ -109,15 +127,28 @@ class Membership:
         self._renumber({room.number: item.room})
         self.enter(item)
 
-    async def _enter_wanted(self) -> None:
-        if not self._wanted:
-            return
-        first: RoomView | None = None
+    async def _join_wanted(self, joined: dict[int, Room]) -> IpcchatError | None:
+        """Adds the wanted rooms to those one has joined; what kept one from the first that can't
+        be had."""
+        there = {names.key(item.name) for item in joined.values()}
         for name in self._wanted:
-            room = self._model.room_by_name(name) or self.enter(await self.join(name))
-            first = first or room
-        if first is not None:
-            self._model.current = first.number
+            if names.key("#" + name.removeprefix("#")) in there:
+                continue
+            try:
+                item = await self.join(name)
+            except IpcchatError as error:
+                return error
+            joined[item.room] = item
+        return None
+
+    def _enter_all(self, items: Iterable[Room]) -> None:
+        """At once, so that nobody says in another room what was meant for the wanted one."""
+        chosen = self._model.current
+        for item in items:
+            self.enter(item)
+        room = self._model.room_by_name(self._wanted[0]) if self._wanted else None
+        if room is not None and not chosen:
+            self._model.current = room.number
         self._wanted = ()
 
     # --- rooms ------------------------------------------------------------------------

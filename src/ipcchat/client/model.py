@@ -24,6 +24,7 @@ from ipcchat.client.interest import Alert, Interest
 from ipcchat.client.room import LIMIT, Level, Line, Member, Notice, Pending, RoomView, Taken
 from ipcchat.entries import Entry
 from ipcchat.settings import ClientSettings
+from ipcchat.text import clean_text
 from ipcchat.wire import messages
 from ipcchat.wire.messages import Gap, Live, Presence, Unfollowed
 
@@ -235,7 +236,7 @@ class Model:
     def note(self, number: int, text: str, level: Level = "info") -> None:
         """Puts a local line into a room; 0: into the current one, or where that would be."""
         room = self.rooms.get(number or self._current)
-        notice = Notice(self._now(), text, level)
+        notice = Notice(self._now(), clean_text(text), level)
         if room is not None:
             room.note(notice)
         elif not number:

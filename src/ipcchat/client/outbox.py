@@ -220,9 +220,10 @@ class Outbox:
 
     def _expire(self, item: _Item) -> None:
         self._give_up(item)
-        minutes = self._settings.outbox_expiry / 60
+        seconds = self._settings.outbox_expiry
+        time = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
         item.pending.state = "failed"
-        item.pending.reason = f"not sent within {minutes:g} minutes"
+        item.pending.reason = f"not sent within {time}"
         self._changed(item.pending)
         self._settle(item, ConnectionLost("no answer to what was said"))
 

@@ -175,6 +175,13 @@ class RoomView:
             for line in islice(reversed(self.lines), _RECENT)
         )
 
+    def nicks(self, mine: int) -> list[str]:
+        """Who is here: who spoke last comes first, the account `mine` last."""
+        last = islice(reversed(self.lines), _RECENT)
+        spoke = [line.by for line in last if type(line) is Entry and line.by in self.members]
+        order = sorted(dict.fromkeys([*spoke, *self.members]), key=lambda one: one == mine)
+        return [self.members[account].nick for account in order]
+
     def after(self, seq: int) -> int:
         """The index of the first line from an entry after that seq on; where there is none, how
         many lines there are."""

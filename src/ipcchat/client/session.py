@@ -100,6 +100,8 @@ class Session:
             spawn=self._spawn,
             changed=self._changed,
         )
+        self.arrival = self._membership.arrival
+        """Whether the rooms to be in from the start were entered, or refused."""
         self._unsent = unsent
         self._group: asyncio.TaskGroup | None = None
         self._main: asyncio.Task[None] | None = None

@@ -3,7 +3,7 @@ wrap, so that a link copied from it is whole."""
 
 from ipcchat.client.model import Model, Notice
 from ipcchat.entries import Entry
-from ipcchat.paint.cells import columns
+from ipcchat.paint.cells import clusters, span
 from ipcchat.paint.rows import fact
 
 __all__ = ["lines"]
@@ -24,11 +24,25 @@ def lines(model: Model, lowest: int, width: int, height: int) -> list[str]:
         if isinstance(line, Entry) and model.ignores(line):
             continue
         for part in reversed(_text(line).expandtabs().split("\n")):
-            left -= max(1, -(-columns(part) // width))
+            left -= _height(part, width)
+            if left < 0 and len(made) > 1:
+                return made[::-1]
+            made.append(part)  # the first one whole: what is too much of it scrolls off
             if left < 0:
                 return made[::-1]
-            made.append(part)
     return made[::-1]
+
+
+def _height(text: str, width: int) -> int:
+    """The rows that a terminal makes of a line: no cluster is divided at their ends."""
+    if text.isascii():
+        return max(1, -(-len(text) // width))
+    rows, used = 1, 0
+    for cluster in clusters(text):
+        used += span(cluster)
+        if used > width:
+            rows, used = rows + 1, span(cluster)
+    return rows
 
 
 def _text(line: Entry | Notice) -> str:

@@ -9,6 +9,9 @@ from ipcchat.paint.wrap import wrap
 
 __all__ = ["first_room", "members", "question", "rooms", "status", "topic"]
 
+_HINT = "/help "
+"""At the right of the topic, for who is new."""
+
 
 def _bar(text: str, width: int, style: str) -> Row:
     """A whole row in one style."""
@@ -22,7 +25,9 @@ def topic(model: Model, width: int) -> Row:
     if room is None:
         return _bar(" ipcchat", width, "bar")
     about = f" — {room.topic}" if room.topic else ""
-    return _bar(f" {room.name}{about}", width, "bar")
+    text = f" {room.name}{about}"
+    hint = " " * (width - columns(text) - columns(_HINT)) + _HINT
+    return _bar(text + hint if columns(text) + columns(_HINT) + 2 <= width else text, width, "bar")
 
 
 def status(model: Model, width: int, more: int, extra: str = "") -> Row:
@@ -32,7 +37,14 @@ def status(model: Model, width: int, more: int, extra: str = "") -> Row:
     time = f" [{now():%H:%M}]"
     words = _words(model, more, extra)
     # In a small window: what can be done without, the least first.
-    for word, shorter in (("who", model.nick), ("who", ""), ("hot", ""), ("time", "")):
+    state = words["state"].partition("…")[0] + "…" * bool(words["state"])
+    for word, shorter in (
+        ("who", model.nick),
+        ("state", state),
+        ("who", ""),
+        ("hot", ""),
+        ("time", ""),
+    ):
         text = "".join(f"  {part}" for part in words.values() if part)
         if columns(time + plain + text) <= width:
             break

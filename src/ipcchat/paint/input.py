@@ -89,5 +89,5 @@ def _shown(cluster: str) -> str:
     if len(cluster) == 1 and (cluster < " " or cluster == "\x7f"):
         return "^" + chr(ord(cluster) ^ 64)
     if span(cluster) == 0:
-        return "".join(char if char.isprintable() and span(char) else "\ufffd" for char in cluster)
+        return "\ufffd"  # one, however many marks there are: it may be no wider than a row
     return cluster

@@ -67,7 +67,10 @@ def _draw(parts: Sequence[Part], theme: Theme, left: int, limit: int) -> Iterabl
             if column > left + limit:
                 return
             if not most:
-                yield cluster
+                # Where lines are not wrapped, tmux puts a mark behind the last column's letter on
+                # the letter before.
+                at_edge = column == left + limit and len(cluster) > 1
+                yield f"\x1b[?7h{cluster}\x1b[?7l" if at_edge else cluster
                 continue
             if column - wide - left + most > limit:
                 # It could reach into what stands beside: its first character alone can't.

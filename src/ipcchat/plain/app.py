@@ -33,7 +33,9 @@ async def run(
     end once all that was said has an outcome.
 
     Raises what ended the session (Unreachable, Refused, ProtocolError, ConnectionLost), and
-    BrokenPipeError where nobody reads `output`; the terminal is as it was before.
+    BrokenPipeError where nobody reads `output`; where `input` is no terminal, also what kept its
+    lines from their room, or, at the end, IpcchatError or UsageError for the first of them that
+    was not done. The terminal is as it was before.
     """
     desk = PlainDesk(session, links) if operator else None
     terminal = Terminal(input, output)
@@ -41,5 +43,8 @@ async def run(
     try:
         await screen.run()
     except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
     return screen.elsewhere

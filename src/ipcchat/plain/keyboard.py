@@ -92,7 +92,7 @@ class Keyboard:
             "interrupt": self._clear,
             "end": self._end,
             "again": self.again,
-            "suspend": self._suspend,
+            "suspend": screen.suspend,
             "other": self._bell,
         }
 
@@ -105,7 +105,7 @@ class Keyboard:
 
     def shown(self) -> str:
         """What is to be written so that the line stands there."""
-        return self._line.show() if self._terminal.keys else ""
+        return self._line.show() if self._terminal.taken else ""
 
     def hidden(self) -> str:
         """What is to be written before something else."""
@@ -236,11 +236,6 @@ class Keyboard:
             self._bell()
         else:
             self._screen.submit("/quit")
-
-    def _suspend(self) -> None:
-        self._screen.suspend()
-        if not self._line.shown:
-            self._terminal.write(self.shown())
 
     def _complete(self) -> None:
         made = self._completer.next(self._line.text, self._screen.role)

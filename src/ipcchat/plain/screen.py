@@ -15,6 +15,7 @@ from ipcchat.client.session import Session
 from ipcchat.commands import Role
 from ipcchat.errors import IpcchatError, UsageError
 from ipcchat.plain import sentences
+from ipcchat.plain.alarm import Alarm
 from ipcchat.plain.desk import PlainDesk
 from ipcchat.plain.keyboard import KEYS, Keyboard
 from ipcchat.plain.pipe import Pipe
@@ -49,19 +50,21 @@ class PlainScreen:
         self._question: Question | None = None
         self._keyboard = Keyboard(self, terminal)
         self._typing = Composing(self, actions, self._keyboard, self._keyboard.enter)
-        self._speech = Speech(
-            session, terminal, self._keyboard, self._asked, lambda: self.settings.notify != "off"
-        )
+        self._alarm = Alarm(session.model, terminal, settings, self._say_error)
+        self._speech = Speech(session, terminal, self._keyboard, self._asked, self._alarm.look)
         self._speech.say(greeting.splitlines())
         self._pipe = Pipe(self, terminal)
         self._over = asyncio.Event()
+        self._warned = False
+        """Whether a line was given back because the wanted room was refused."""
         self._jobs = 0
         self._group: asyncio.TaskGroup | None = None
 
     # --- life -------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Speaks and listens until `leave`, or until the session ends, whose error it raises."""
+        """Speaks and listens until `leave`, or until the session ends, whose error it raises; else
+        that of the lines of a pipe."""
         self._listen()
         self.session.on_change = self.changed
         try:
@@ -83,11 +86,14 @@ class PlainScreen:
                 self.desk.detach()
             self._keyboard.close()
             self._speech.close()
+            await self._alarm.close()
             await self._terminal.stop()
         if self._terminal.failure is not None:
             raise self._terminal.failure
         if isinstance(self._terminal.lost, BrokenPipeError):
             raise self._terminal.lost
+        if (error := self._pipe.error) is not None:
+            raise error
 
     def _listen(self) -> None:
         terminal = self._terminal
@@ -184,6 +190,10 @@ class PlainScreen:
 
     def show_error(self, error: IpcchatError) -> None:
         """An error as a sentence, with its hint."""
+        self._pipe.failed(error)
+        self._say_error(error)
+
+    def _say_error(self, error: IpcchatError) -> None:
         self._speech.say(sentences.error(error).split("\n"))
 
     def ask(self, question: Question) -> None:
@@ -220,6 +230,7 @@ class PlainScreen:
     def configure(self, settings: ClientSettings) -> None:
         """Other settings count from now on."""
         self.settings = settings
+        self._alarm.configure(settings)
 
     def keys(self) -> Sequence[str]:
         """A line for each key there is."""
@@ -228,6 +239,7 @@ class PlainScreen:
     def changed(self) -> None:
         """The model has changed."""
         self._speech.teller.look()
+        self._typing.look()
         self._pipe.look()
         self._speech.soon()
 
@@ -240,7 +252,23 @@ class PlainScreen:
 
     def submit(self, line: str) -> None:
         """A line as if typed: something said, or a command."""
-        self._typing.submit(line)
+        if why := self._astray(line):
+            self._speech.say_now(sentences.error(why).split("\n"))
+            self._keyboard.restore(line)
+        else:
+            self._typing.submit(line)
+
+    def _astray(self, line: str) -> IpcchatError | None:
+        """Why a typed line would go to another room than the one it was meant for, for all that
+        the user has heard. Where he is instead is told once; then he has heard it."""
+        arrival, room = self.session.arrival, self.model.rooms.get(self.model.current)
+        if not self._terminal.keys or line.startswith("/quit"):
+            return None
+        if not arrival.error or room is None or self._warned or self._speech.teller.arrived:
+            return None
+        self._warned = True
+        hint = f"you are in {room.name}: Enter sends the line there"
+        return IpcchatError(f"not sent: {arrival.error.text}", hint)
 
     def paste(self, text: str) -> None:
         """Text that came at once."""

@@ -21,8 +21,6 @@ _PATIENCE = 20.0
 """Seconds without a key after which what is typed no longer holds back what is to be said."""
 _TURN = 200
 """Sentences that are written in one turn of the loop."""
-_BELLS = 2.0
-"""Seconds between two bells, at least."""
 
 
 class Speech:
@@ -34,23 +32,22 @@ class Speech:
         terminal: Terminal,
         keyboard: Keyboard,
         asked: Callable[[], str],
-        rings: Callable[[], bool],
+        ring: Callable[[], None],
     ) -> None:
         """Made inside a running loop. `asked`: the question that waits for its answer; empty: none.
-        `rings`: whether the user wants a bell."""
+        `ring`: whoever looks after what asks for attention may sound now."""
         self._session = session
         self._model = session.model
         self._terminal = terminal
         self._keyboard = keyboard
         self._asked = asked
-        self._rings = rings
+        self._ring = ring
         self._loop = asyncio.get_running_loop()
         self.teller = Teller(session.model, self._loop.time)
         self._telling: Iterator[str] | None = None
         self._queue: deque[Iterator[str]] = deque()
         self._turn: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._rang = float("-inf")
         self._closed = False
         self.away = False
         """Whether another program has the terminal."""
@@ -139,16 +136,6 @@ class Speech:
         hidden, text = self._keyboard.hidden(), "\n".join(lines)
         self._terminal.write(f"{hidden}{text}\n{self._keyboard.shown()}")
         self._keyboard.at = self._loop.time()
-
-    def _ring(self) -> None:
-        """A bell for what asks for attention."""
-        if not self._model.alerts:
-            return
-        self._model.alerts.clear()
-        at = self._loop.time()
-        if self._terminal.shows and self._rings() and at - self._rang >= _BELLS:
-            self._rang = at
-            self._terminal.write("\a")
 
     def _mark_read(self) -> None:
         room = self._model.rooms.get(self._model.current)

@@ -122,6 +122,11 @@ class Teller:
 
     # --- what is said -----------------------------------------------------------------
 
+    @property
+    def arrived(self) -> bool:
+        """Whether the user was told which room is the current one."""
+        return self._room is not None and self._room.number == self._model.current
+
     def arrive(self) -> None:
         """The room one is in is to be told, even if it is the same."""
         self._room = None

@@ -5,6 +5,8 @@ The rules of this file:
 - Where keys are read, the terminal's own line editing and echo are off from `start` to `stop`, and
   while something else has the terminal (`release`, `take`). Output processing stays on: `\\n` is a
   new line.
+- In the background neither modes nor keys are touched, which would stop the program until it has
+  the terminal again: that is looked for now and then.
 - Output never blocks: it is written to a description of our own that does not wait, or, where that
   can't be had, to the one given, whose flag is put back. What can't be written yet waits;
   `waits` says so, and whoever writes much asks it first.
@@ -25,6 +27,8 @@ __all__ = ["Terminal"]
 _CHUNK = 64 * 1024
 _LAST = 1.0
 """Seconds that the last words may take to be written."""
+_TURN = 0.3
+"""Seconds between two looks whether the terminal is ours again."""
 _ATTRIBUTES = 3
 """Index of the local modes among a terminal's attributes."""
 _CONTROLS = 6
@@ -46,6 +50,13 @@ class Terminal:
         echo = self._modes is not None and self._modes[_ATTRIBUTES] & termios.ECHO
         self.keys = bool(echo) and self.shows
         """Whether keys are read; else lines."""
+        self.taken = False
+        """Whether the terminal's modes are ours at present."""
+        self._given = False
+        """Whether something else was given the terminal, and will give it back."""
+        self._idle = False
+        """Whether reading goes on when the terminal is ours again."""
+        self._turn: asyncio.TimerHandle | None = None
         self._own = -1
         """The description of our own."""
         self._blocking = False
@@ -68,7 +79,7 @@ class Terminal:
         self.on_stop: Callable[[], None] = _nothing
         """Somebody wants the program to stop (SIGTSTP)."""
         self.on_continued: Callable[[], None] = _nothing
-        """It goes on: others have written to the terminal meanwhile."""
+        """It goes on, with the terminal: others have written to it meanwhile."""
 
     @property
     def columns(self) -> int:
@@ -98,10 +109,23 @@ class Terminal:
         except termios.error:
             return None
 
+    @property
+    def _ours(self) -> bool:
+        """Whether the terminal is this job's: a shell gives it to one after the other."""
+        try:
+            return os.tcgetpgrp(self._input) == os.getpgrp()
+        except OSError:
+            return True  # it controls no job, or is lost, which reads as the end
+
     def take(self) -> None:
-        """Keys come one by one, and are not shown by the terminal."""
+        """Keys come one by one, and are not shown by the terminal: now, or when it is ours."""
         if not self.keys or self._modes is None:
             return
+        self._given = False
+        if not self._ours:
+            self._leave()
+            return
+        self.taken = True
         made = list(self._modes)
         made[_ATTRIBUTES] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
         made[0] &= ~termios.ICRNL
@@ -110,12 +134,32 @@ class Terminal:
         made[_CONTROLS][termios.VMIN], made[_CONTROLS][termios.VTIME] = 1, 0
         with contextlib.suppress(termios.error):  # it is lost: that reads as the end
             termios.tcsetattr(self._input, termios.TCSANOW, made)
+        if self._idle:
+            self._idle = False
+            self.resume()
 
     def release(self) -> None:
-        """The terminal is as it was."""
-        if self.keys and self._modes is not None:
+        """The terminal is as it was. In the background it is another's."""
+        if self.taken and self._modes is not None and self._ours:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._input, termios.TCSANOW, self._modes)
+        self.taken, self._given = False, True
+
+    def _leave(self) -> None:
+        """The terminal is another job's: waits for it."""
+        self.taken = False
+        self._idle = self._idle or self._reading
+        self.pause()
+        if self._turn is None:
+            loop = asyncio.get_running_loop()
+            self._turn = loop.call_later(_TURN, self.guarded(self._look))
+
+    def _look(self) -> None:
+        self._turn = None
+        if self._ours:
+            self._continued()
+        else:
+            self._leave()
 
     # --- life -------------------------------------------------------------------------
 
@@ -151,12 +195,20 @@ class Terminal:
             self._before[number] = before
 
     def _continued(self) -> None:
+        if not self._given:
+            self._go_on()
+
+    def _go_on(self) -> None:
         self.take()
-        self.on_continued()
+        if self.taken:
+            self.on_continued()
 
     async def stop(self) -> None:
         """Writes what waits, for a moment, and puts everything back. Never raises."""
         self.pause()
+        self._given = True
+        if self._turn is not None:
+            self._turn.cancel()
         try:
             if self._waiting and self.lost is None:
                 async with asyncio.timeout(_LAST):
@@ -189,15 +241,18 @@ class Terminal:
     def suspend(self, *, group: bool) -> None:
         """Stops the program until it is continued; `group`: all of its job, as Ctrl+Z does."""
         self.release()
-        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        # Not told of SIGCONT besides: what others have written is noticed once, below.
+        both = (signal.SIGTSTP, signal.SIGCONT)
+        before = {number: signal.signal(number, signal.SIG_DFL) for number in both}
         try:
             if group:
                 os.killpg(0, signal.SIGTSTP)
             else:
                 os.kill(os.getpid(), signal.SIGTSTP)
         finally:
-            signal.signal(signal.SIGTSTP, before)
-        self.take()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        self._go_on()
 
     # --- reading ----------------------------------------------------------------------
 
@@ -228,6 +283,9 @@ class Terminal:
             asyncio.get_running_loop().call_soon(self.guarded(self._read_file))
 
     def _read(self) -> None:
+        if self.keys and not self._ours:
+            self._leave()
+            return
         try:
             data = os.read(self._input, _CHUNK)
         except (BlockingIOError, InterruptedError):

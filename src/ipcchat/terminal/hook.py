@@ -19,7 +19,9 @@ class Hook:
     """Owns the command of the setting `notify_command`, and the one process of it that runs.
 
     No shell reads it, and what others wrote is never on its command line: that comes by
-    IPCCHAT_TITLE, IPCCHAT_TEXT and IPCCHAT_ROOM, and the text on standard input.
+    IPCCHAT_ALERT_TITLE, IPCCHAT_ALERT_TEXT and IPCCHAT_ALERT_ROOM, and the text on standard input,
+    in UTF-8 whatever the locale. No setting's variable has such a name, so that the command may be
+    ipcchat-client itself.
     """
 
     def __init__(
@@ -64,14 +66,17 @@ class Hook:
             await asyncio.wait((self._task,))
 
     async def _call(self, title: str, text: str, room: str) -> None:
-        told = {"IPCCHAT_TITLE": title, "IPCCHAT_TEXT": text, "IPCCHAT_ROOM": room}
+        told = {"TITLE": title, "TEXT": text, "ROOM": room}
+        environ: dict[str, str | bytes] = {**self._environ}
+        for name, value in told.items():
+            environ[f"IPCCHAT_ALERT_{name}"] = value.encode()
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._words,
+                *map(_word, self._words),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                env={**self._environ, **told},
+                env=environ,
                 # Ctrl+C is not for it, and it can't write to the terminal.
                 start_new_session=True,
             )
@@ -103,6 +108,14 @@ class Hook:
         if not self._told:
             self._told = True
             self._failed(error)
+
+
+def _word(word: str) -> bytes:
+    """A word of the command as the system takes it; in UTF-8 where the locale can't have it."""
+    try:
+        return os.fsencode(word)
+    except UnicodeEncodeError:
+        return word.encode("utf-8", "replace")
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -7,7 +7,6 @@ terminal is told to do (other screen, paste marks, mouse, focus) is told here, a
 
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
@@ -18,11 +17,18 @@ from prompt_toolkit.styles import DummyStyle
 
 from ipcchat.paint.theme import Theme
 from ipcchat.terminal.frame import Frame, Line
+from ipcchat.terminal.outlet import Outlet
 
 __all__ = ["Painter"]
 
 _BEGIN, _END = "\x1b[?2026h\x1b[?25l\x1b[?7l", "\x1b[0m\x1b[?25h\x1b[?2026l"
 """Around what is drawn: shown at once where the terminal can, no cursor, no wrapping."""
+_ENTER = "\x1b[?1049h\x1b[H\x1b[?2004h\x1b[?1l"
+"""The other screen, marked pastes, cursor keys as they are."""
+_LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?2004l\x1b[?1049l"
+_MOUSE_ON = "\x1b[?1000h\x1b[?1006h"
+"""Buttons and the wheel, told in the form that has no bound."""
+_MOUSE_OFF = "\x1b[?1006l\x1b[?1000l"
 
 
 class Painter(Renderer):
@@ -36,8 +42,10 @@ class Painter(Renderer):
         mouse: Callable[[], bool],
         clicked: Callable[[MouseEvent], None],
         modes: Callable[[bool], str],
+        drained: Callable[[], None],
     ) -> None:
-        """`modes`: more escapes to send when the screen is entered (true) and left."""
+        """`modes`: more escapes to send when the screen is entered (true) and left. `drained`: the
+        terminal has caught up, and may be drawn on."""
         self._frame = frame
         self._theme = theme
         self._mouse = mouse
@@ -46,12 +54,16 @@ class Painter(Renderer):
         self._inside = False
         self._listening = False
         self._shown: list[Line] = []
+        self._cursor = (-1, -1)
         self._drawn_with: tuple[Theme, int, int] | None = None
         self._bare = False
+        self._outlet = Outlet(output, drained)
         super().__init__(DummyStyle(), output, full_screen=True)
 
     def render(self, app: Any, layout: Any, is_done: bool = False) -> None:
-        """Draws what changed since the last time."""
+        """Draws what changed since the last time; nothing while the terminal lags behind."""
+        if self._outlet.waits:
+            return
         size = self.output.get_size()
         theme = self._theme()
         frame = self._frame(size.columns, size.rows)
@@ -68,13 +80,12 @@ class Painter(Renderer):
             self._bare = False
             sent += self._lines(frame, theme)
         if sent:
-            self.send(sent)
+            self._outlet.send(sent)
 
     def _lines(self, frame: Frame, theme: Theme) -> str:
-        parts = [_BEGIN]
+        """What makes the screen look like the frame; empty where it does."""
         shown = self._shown
-        if not shown:
-            parts.append("\x1b[0m\x1b[2J")
+        parts = [] if shown else ["\x1b[0m\x1b[2J"]
         known = len(shown)
         for y, line in enumerate(frame.lines):
             if y < known and (shown[y] is line or shown[y] == line):
@@ -84,35 +95,28 @@ class Painter(Renderer):
                 if left:
                     parts.append(f"\x1b[{left + 1}G")
                 parts.append(row.draw(theme, left, limit))
-        self._shown = frame.lines
+        if not parts and frame.cursor == self._cursor:
+            return ""
+        self._shown, self._cursor = frame.lines, frame.cursor
         column, y = frame.cursor
-        parts.append(f"\x1b[{y + 1};{column + 1}H{_END}")
-        return "".join(parts)
+        return f"{_BEGIN}{''.join(parts)}\x1b[{y + 1};{column + 1}H{_END}"
 
     def send(self, escape: str) -> None:
         """Sends an escape at once, between two drawings."""
-        self.output.write_raw(escape)
-        self._flush()
-
-    def _flush(self) -> None:
-        with suppress(OSError):  # the terminal is gone: its input says so, too
-            self.output.flush()
+        self._outlet.send(escape)
 
     def _enter(self) -> str:
         """What has to be sent before anything is drawn."""
-        output, sent = self.output, ""
+        sent = ""
         if not self._inside:
             self._inside = True
-            output.enter_alternate_screen()
-            output.enable_bracketed_paste()
-            output.reset_cursor_key_mode()
-            sent = self._modes(True)
+            sent = _ENTER + self._modes(True)
             handlers = MouseHandlers()
             handlers.mouse_handlers = defaultdict(lambda: defaultdict(lambda: self._heard))
             self.mouse_handlers = handlers
         if self._mouse() != self._listening:
             self._listening = not self._listening
-            (output.enable_mouse_support if self._listening else output.disable_mouse_support)()
+            sent += _MOUSE_ON if self._listening else _MOUSE_OFF
         return sent
 
     def _heard(self, event: MouseEvent) -> None:
@@ -126,14 +130,10 @@ class Painter(Renderer):
         self._bare = False
         if leave_alternate_screen and self._inside:
             self._inside = False
-            output = self.output
-            if self._listening:
-                self._listening = False
-                output.disable_mouse_support()
-            output.write_raw("\x1b[0m\x1b[?7h\x1b[?25h" + self._modes(False))
-            output.disable_bracketed_paste()
-            output.quit_alternate_screen()
-            self._flush()
+            mouse = _MOUSE_OFF if self._listening else ""
+            self._listening = False
+            self._outlet.send(mouse + self._modes(False) + _LEAVE)
+            self._outlet.end()
 
     def erase(self, leave_alternate_screen: bool = True) -> None:
         """The same: for another program to use the terminal, or for another size."""
@@ -146,3 +146,8 @@ class Painter(Renderer):
 
     def request_absolute_cursor_position(self) -> None:
         """The screen is always the whole one."""
+
+    @property
+    def rows_above_layout(self) -> int:
+        """None: for the mouse, too."""
+        return 0

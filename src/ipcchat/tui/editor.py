@@ -116,12 +116,15 @@ class Editor:
         """Puts text at the cursor."""
         self.buffer.insert_text(text)
 
-    def follow_room(self) -> None:
-        """The current room may be another one: each has its draft."""
+    def follow_room(self, *, carry: bool = False) -> None:
+        """The current room may be another one: each has its draft. `carry`: what is being typed was
+        begun on the way there."""
         current = self._model.current if self._model is not None else 0
         if current == self._room:
             return
         before, self._room = self._room, current
+        if carry and self.buffer.text:
+            return
         if not before and not self._drafts.get(current, Document()).text:
             return  # the first room comes while one types: that stays
         self._drafts[before] = self.buffer.document
@@ -170,7 +173,9 @@ class Editor:
             document.text,
             document.cursor_position,
             rooms=[item.name for item in model.rooms.values()],
-            nicks=_by_recency(model) if model.current in model.rooms else [],
+            nicks=model.rooms[model.current].nicks(model.account)
+            if model.current in model.rooms
+            else [],
             role="operator" if model.role == "operator" else "member",
             ignored=model.interest.ignored,
             settings=SETTINGS,
@@ -179,16 +184,3 @@ class Editor:
     def _end_completion(self) -> None:
         self._completion = None
         self.hint = ""
-
-
-def _by_recency(model: "Model") -> list[str]:
-    """Nicks in the current room: who spoke last comes first, oneself last."""
-    room = model.rooms[model.current]
-    spoke: dict[int, None] = {}
-    for line in reversed(room.lines[-200:]):
-        by = getattr(line, "by", 0)
-        if by in room.members:
-            spoke[by] = None
-    order = [*spoke, *(account for account in room.members if account not in spoke)]
-    nicks = [room.members[account].nick for account in order if account != model.account]
-    return [*nicks, model.nick]

@@ -117,7 +117,12 @@ KEYS: tuple[Key, ...] = (
         "the talk alone, to copy from; any key returns",
         lambda s: s.show_bare(),
     ),
-    Key("mouse", (("escape", "m"), ("f9",)), "the mouse, on and off", lambda s: s.toggle_mouse()),
+    Key(
+        "mouse",
+        (("escape", "m"), ("f9",)),
+        "the mouse, on and off",
+        lambda s: s.saying.submit("/mouse"),
+    ),
     Key("help", (("f1",),), "help", lambda s: s.saying.submit("/help")),
     Key("rooms", (("f7",),), "the list of rooms, on and off", lambda s: s.panes.toggle("rooms")),
     Key(

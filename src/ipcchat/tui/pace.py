@@ -28,6 +28,11 @@ class Pace:
         self._clock: asyncio.TimerHandle | None = None
         self._lags = False
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a drawing is due in a moment."""
+        return self._frame is not None
+
     def soon(self) -> None:
         """Something has changed."""
         if self._frame is None:

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from ipcchat.actions.face import Desk
 from ipcchat.client.model import Model
 from ipcchat.paint import bars
-from ipcchat.paint.cells import clip, columns
-from ipcchat.paint.row import Row, row
+from ipcchat.paint.cells import clip
+from ipcchat.paint.input import lay
+from ipcchat.paint.row import Row
 from ipcchat.settings import ClientSettings
 from ipcchat.tui.editor import Editor
 from ipcchat.tui.modes import Mode
@@ -115,5 +116,6 @@ class Panes:
         if prompt is None:
             return self._editor.rows(width, height, self.searching)
         label, typed = prompt
-        label = clip(label, max(0, width - 2))
-        return [row(("prompt", label), ("", typed))], (columns(label) + columns(typed), 0)
+        laid = lay(clip(label, max(0, width - 2)), typed, len(typed), width)
+        first, rows = laid.window(height, len(laid.rows))
+        return rows, (laid.cursor[0], laid.cursor[1] - first)

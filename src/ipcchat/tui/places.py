@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ipcchat.client.model import Model, RoomView
 from ipcchat.entries import Entry
-from ipcchat.tui.scrollback import Scrollback
+from ipcchat.tui.scrollback import Anchor, Scrollback
 
 __all__ = ["Places"]
 
@@ -28,6 +28,8 @@ class Places:
         self._scrollback = scrollback
         self._go_to = go_to
         self._tell = tell
+        self._found: tuple[int, Anchor | None, int] | None = None
+        """The mention gone to last: room, the place then, the line's key."""
 
     def step(self, count: int) -> None:
         """The next room (1), or the one before (-1)."""
@@ -44,10 +46,15 @@ class Places:
             self._go_to(order[number - 1])
 
     def activity(self) -> None:
-        """The next room with a mention, else with a message."""
-        rooms = [room for room in self._model.rooms.values() if room.unread]
-        if rooms:
-            self._go_to(max(rooms, key=lambda room: (room.mentions > 0, room.unread)).number)
+        """The next room with a mention, else the next one with a message; in the only one, what is
+        new there."""
+        order = list(self._model.rooms.values())
+        here = next((at for at, room in enumerate(order) if room.number == self._model.current), 0)
+        others = [room for room in order[here + 1 :] + order[:here] if room.unread]
+        if others:
+            self._go_to(next((room for room in others if room.mentions), others[0]).number)
+        elif order and order[here].unread:
+            self._scrollback.to_unread()
         else:
             self._tell("nothing new")
 
@@ -56,13 +63,19 @@ class Places:
         room = self._model.rooms.get(self._model.current)
         if room is None or not room.lines:
             return
-        start = self._scrollback.place(room)
+        # What was gone to stands in the middle: the search goes on from it, not from below it.
+        start = self._scrollback.place(room) + (direction < 0)
+        place = (room.number, self._scrollback.anchor(room))
+        if self._found is not None and self._found[:2] == place:
+            start = self._found[2] - room.first_key
         end = len(room.lines) if direction > 0 else -1
         places = range(start + direction, end, direction)[:_LOOKED_AT]
         for at in range(0, len(places), _STRETCH):
             index = self._mentioned(room, places[at : at + _STRETCH])
             if index is not None:
                 self._scrollback.to_index(index)
+                key = room.first_key + index
+                self._found = (room.number, self._scrollback.anchor(room), key)
                 return
         self._tell(f"no mention {'further down' if direction > 0 else 'further up'}")
 

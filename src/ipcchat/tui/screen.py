@@ -94,17 +94,24 @@ class ChatScreen:
         self.saying: Saying = Saying(self, self.editor, actions, self.to_tail)
         self.panes.waiting = lambda: self.saying.waiting
         self._pace = Pace(self._prepare, self.app.invalidate, settings.redraw)
+        self.scrollback.holds = lambda: self._pace.awaited
         self._greeting = greeting
         self._fetching: set[int] = set()
         self._group: asyncio.TaskGroup | None = None
+        self._early: list[Coroutine[Any, Any, None]] = []
+        """Jobs from before the group is there."""
+        self._bindings = bind(self)
+        self._over = False
         self._talk = 0
+        self._editing = False
+        """Whether the terminal shows the user's editor."""
         self.editor.attach(self.model, self._watch_focus)
         shell.frame = self._compose
-        shell.bindings = bind(self)
         shell.mouse = settings.mouse
         shell.clicked = self._clicked
         shell.focused = self._watch_focus
         shell.failed = self.show_error
+        shell.take_keys(self._bindings)
 
     # --- drawing ----------------------------------------------------------------------
 
@@ -123,11 +130,12 @@ class ChatScreen:
 
     def _prepare(self) -> None:
         self._watch_focus()
-        self.editor.follow_room()
+        self.editor.follow_room(carry=self.saying.going)
         if self._greeting and self.model.current:
             for line in self._greeting.splitlines():
                 self.model.note(0, line, "bare" if line.startswith("ipcchat://") else "info")
             self._greeting = ""
+        self.saying.look()
         self.window.look(self.model)
 
     def redraw(self) -> None:
@@ -137,7 +145,8 @@ class ChatScreen:
     def _watch_focus(self) -> None:
         room = self.model.rooms.get(self.model.current)
         at_end = room is None or self.scrollback.anchor(room) is None
-        self.model.focused = at_end and self.window.focused is not False
+        away = self._editing or isinstance(self.panes.mode, Bare)
+        self.model.focused = at_end and not away and self.window.focused is not False
 
     def _clicked(self, event: MouseEvent) -> None:
         if event.event_type == MouseEventType.SCROLL_UP:
@@ -164,6 +173,9 @@ class ChatScreen:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                early, self._early = self._early, []
+                for job in early:
+                    group.create_task(self._try(job))
                 if self.desk is not None:
                     self.desk.attach(self)
                 self._prepare()
@@ -172,7 +184,9 @@ class ChatScreen:
         except* _End:
             pass
         finally:
-            self._group = None
+            self._group, self._over = None, True
+            for job in self._early:
+                job.close()
             self._pace.end()
             if self.desk is not None:
                 self.desk.detach()
@@ -189,10 +203,12 @@ class ChatScreen:
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:
         """Runs a job beside the screen; what it can't do becomes a line."""
-        if self._group is None:
+        if self._group is not None:
+            self._group.create_task(self._try(job))
+        elif self._over:
             job.close()
         else:
-            self._group.create_task(self._try(job))
+            self._early.append(job)
 
     async def _try(self, job: Coroutine[Any, Any, None]) -> None:
         try:
@@ -211,8 +227,13 @@ class ChatScreen:
 
     async def _edit(self) -> None:
         before = self.editor.text
-        async with in_terminal():
-            after = await edited(before, self.settings.editor)
+        self._editing = True
+        self._watch_focus()
+        try:
+            async with in_terminal():
+                after = await edited(before, self.settings.editor)
+        finally:
+            self._editing = False
         self.editor.replace(before, after)
 
     # --- what is shown and asked ------------------------------------------------------
@@ -230,6 +251,9 @@ class ChatScreen:
     def show(self, text: str, level: Level = "info") -> None:
         """A local line in the current room, or where that would be."""
         self.model.note(0, text, level)
+        room = self.places.room()
+        if level == "help" and room is not None:
+            self.scrollback.to_start(room, len(room.lines) - 1)
         self.changed()
 
     def show_error(self, error: IpcchatError) -> None:
@@ -239,11 +263,13 @@ class ChatScreen:
     def enter_mode(self, mode: Mode) -> None:
         """The keys are for that from now on."""
         self.panes.mode = mode
+        self._watch_focus()
         self.app.invalidate()
 
     def end_mode(self) -> None:
         """The keys are for the input again."""
         self.panes.mode = None
+        self._watch_focus()
         self.app.invalidate()
 
     def ask(self, question: Question) -> None:
@@ -283,10 +309,6 @@ class ChatScreen:
         self.scrollback.page(direction)
         self._watch_focus()
 
-    def toggle_mouse(self) -> None:
-        """The mouse scrolls and clicks, or marks text as the terminal has it."""
-        self.shell.mouse = not self.shell.mouse
-
     def keys(self) -> Sequence[str]:
         """A line for each deed: its keys, what it is for, and what settings call it."""
         return [f"{row.shown or 'no key'} – {row.help} ({row.deed})" for row in self._keys]
@@ -306,7 +328,7 @@ class ChatScreen:
     def go_to(self, number: int) -> None:
         """Shows a room."""
         self.model.current = number
-        self.editor.follow_room()
+        self.editor.follow_room(carry=self.saying.going)
         self.changed()
 
     def recall(self, room: RoomView, index: int) -> None:

@@ -34,6 +34,9 @@ class Scrollback:
         self._cleared: set[int] = set()
         self._shown: list[Row] = []
         self._shown_at: object = None
+        self._place: object = None
+        self.holds: Callable[[], bool] = bool
+        """Whether what has just come shows in a moment anyway: a key need not wait for it."""
         self.height = 1
         """Rows of the last drawing."""
 
@@ -77,7 +80,8 @@ class Scrollback:
             self._anchors[room.number] = anchor
 
     def to_tail(self) -> None:
-        """Shows the end again, and follows it."""
+        """Shows the end again, and follows it; as it is now."""
+        self._place = None
         self._anchors.pop(self._model.current, None)
 
     def clear(self, room: RoomView) -> None:
@@ -99,6 +103,11 @@ class Scrollback:
         if room is not None and 0 <= index < len(room.lines):
             self._set(room, index, len(self._maker.rows(room, index)))
             self.move(self.height // 2)
+
+    def to_start(self, room: RoomView, index: int) -> None:
+        """Shows a line from its beginning, where it has more rows than the window."""
+        if len(self._maker.rows(room, index)) > self.height:
+            self._set(room, index, self.height)
 
     def to_unread(self) -> None:
         """Shows the first new line."""
@@ -191,10 +200,11 @@ class Scrollback:
             return [BLANK] * (height - len(rows)) + rows[max(0, len(rows) - height) :]
         self._model.loose.clear()
         anchor = self.anchor(room)
-        state = (self._model.version, room.version, self._maker.state, room.number, anchor, height)
-        if state != self._shown_at:
+        place = (self._maker.state, room.number, anchor, height)
+        state = (self._model.version, room.version, place)
+        if state != self._shown_at and not (self.holds() and place == self._place):
             self._shown = self._upwards(room, anchor, height)
-            self._shown_at = state
+            self._shown_at, self._place = state, place
         return self._shown
 
     def _upwards(self, room: RoomView, anchor: Anchor | None, height: int) -> list[Row]:

@@ -11,8 +11,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from prompt_toolkit.application import Application
+from prompt_toolkit.application.current import set_app
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import DynamicKeyBindings, KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import HSplit, Layout
 from prompt_toolkit.mouse_events import MouseEvent
 from prompt_toolkit.output import Output
@@ -27,6 +31,8 @@ from ipcchat.tui.editor import Editor
 
 __all__ = ["Shell"]
 
+_AHEAD = 10_000
+"""Keys that may wait for a screen; those past them are dropped."""
 _SOON = 0.01
 """Seconds after the first drawing until `main` may take the loop: a key that waits goes first."""
 
@@ -34,7 +40,7 @@ _SOON = 0.01
 class Shell:
     """Owns the application of prompt_toolkit, the painter, the window and the input.
 
-    A screen takes it by setting `frame`, `bindings`, `mouse`, `clicked` and the rest.
+    A screen takes it by setting `frame`, `mouse`, `clicked` and the rest, and by `take_keys`.
     """
 
     def __init__(
@@ -48,6 +54,8 @@ class Shell:
         self.environ = environ
         self.editor = Editor()
         self.frame: Callable[[int, int], Frame] = self._first
+        self._ahead: list[KeyPress] = []
+        """Keys that wait for a screen."""
         self.bindings: KeyBindings = self._first_keys()
         self.mouse = False
         """Whether the terminal tells of the mouse."""
@@ -82,6 +90,7 @@ class Shell:
             lambda: self.mouse,
             lambda event: self.clicked(event),
             self.window.modes,
+            self.app.invalidate,
         )
         self.app.renderer = self.painter
 
@@ -131,20 +140,41 @@ class Shell:
         return frame
 
     def _first_keys(self) -> KeyBindings:
-        """Enter waits for a screen: the line is kept."""
+        """Text can be edited. From the first Enter on, and for what only a screen knows, keys wait
+        for it in their order, so that nothing is lost or said otherwise than typed."""
         made = KeyBindings()
-
-        @made.add("enter")
-        def _wait(event: KeyPressEvent) -> None:
-            pass
+        waits = Condition(lambda: bool(self._ahead))
 
         @made.add("c-c")
         def _clear(event: KeyPressEvent) -> None:
+            self._ahead.clear()
             self.editor.clear()
 
         @made.add("c-d")
         def _quit(event: KeyPressEvent) -> None:
-            if not self.editor.text:
+            if not self.editor.text and not self._ahead:
                 self.leave()
 
+        @made.add("enter")
+        @made.add("c-j")
+        @made.add("tab")
+        @made.add("<bracketed-paste>")
+        @made.add("<any>", filter=waits, eager=True)
+        def _wait(event: KeyPressEvent) -> None:
+            if len(self._ahead) < _AHEAD:
+                self._ahead += event.key_sequence
+
         return made
+
+    def take_keys(self, bindings: KeyBindings) -> None:
+        """The keys are a screen's from now on; those that waited come first."""
+        self.bindings = bindings
+        ahead, self._ahead = self._ahead, []
+        if ahead:
+            # A line feed is Enter that was typed before the terminal was set up.
+            same = [
+                KeyPress(Keys.ControlM, "\r") if key.key == Keys.ControlJ else key for key in ahead
+            ]
+            self.app.key_processor.feed_multiple(same, first=True)
+            with set_app(self.app):
+                self.app.key_processor.process_keys()
