@@ -19,6 +19,7 @@ import contextlib
 import os
 import signal
 import termios
+import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -245,10 +246,12 @@ class Terminal:
         both = (signal.SIGTSTP, signal.SIGCONT)
         before = {number: signal.signal(number, signal.SIG_DFL) for number in both}
         try:
-            if group:
+            if group:  # the others of it first
+                signal.signal(signal.SIGTSTP, signal.SIG_IGN)
                 os.killpg(0, signal.SIGTSTP)
-            else:
-                os.kill(os.getpid(), signal.SIGTSTP)
+                signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            # To this thread: so it stops here, and not a moment later.
+            signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
