@@ -47,7 +47,13 @@ async def test_nothing_acknowledged_is_lost_when_the_power_goes(tmp_path: Path) 
         compile_shim("power", tmp_path)
     except NoCompiler as error:
         pytest.skip(f"the power can't be cut here: {error}")
-    assert_clean(await power(2, people=3, seed=1, longest=0.5))
+    # A kill may come when everything is synced, and then takes nothing back: it is tried again.
+    for seed in range(6):
+        figures = await power(2, people=3, seed=seed, longest=0.5)
+        if figures["taken_back"]:
+            break
+        assert {name: figures[name] for name in ZERO} == dict.fromkeys(ZERO, 0)
+    assert_clean(figures)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the server's memory from /proc")
