@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipcchat.actions import operations
 from ipcchat.actions.face import Face
 from ipcchat.actions.operations import LogLine
-from ipcchat.actions.question import Question
+from ipcchat.actions.serving import serve
 from ipcchat.client.session import Session
 
 __all__ = ["PlainDesk"]
@@ -53,22 +53,4 @@ class PlainDesk:
 
     async def do(self, face: Face, name: str) -> None:
         """`reload` or `shutdown`. Raises IpcchatError."""
-        if name == "reload":
-            await operations.reload(self._session)
-            face.show("the settings were read again", "help")
-            return
-        found = await operations.sessions(self._session)
-        others = sum(item.address != "console" for item in found)
-
-        def stop() -> None:
-            face.spawn(self._stop(face))
-
-        if not others:
-            stop()
-            return
-        words = f"{others} other{'s' * (others != 1)} connected: shut down?  y yes · n no"
-        face.ask(Question(words, {"y": stop}))
-
-    async def _stop(self, face: Face) -> None:
-        await operations.shutdown(self._session)
-        face.show("the server is shutting down")
+        await serve(face, name)

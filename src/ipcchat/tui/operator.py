@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from ipcchat.actions import operations
 from ipcchat.actions.face import Face
 from ipcchat.actions.operations import Changed, LogLine, SessionInfo
-from ipcchat.actions.question import Question
+from ipcchat.actions.serving import serve
 from ipcchat.client.session import Session
 from ipcchat.clock import local
-from ipcchat.errors import IpcchatError
 from ipcchat.paint.cells import columns
 from ipcchat.paint.row import Part, Row, row
 from ipcchat.paint.wrap import wrap
@@ -137,26 +136,4 @@ class OperatorDesk:
 
     async def do(self, face: Face, name: str) -> None:
         """`reload` or `shutdown`. Raises IpcchatError."""
-        if name == "reload":
-            await operations.reload(self._session)
-            face.show("the settings were read again", "help")
-            return
-        await self._refresh()
-        others = sum(1 for item in self._sessions if item.address != "console")
-
-        def stop() -> None:
-            face.spawn(self._stop(face))
-
-        if not others:
-            stop()
-            return
-        words = f"{others} other{'s' * (others != 1)} connected: shut down?  y yes · n no"
-        face.ask(Question(words, {"y": stop}))
-
-    async def _stop(self, face: Face) -> None:
-        try:
-            await operations.shutdown(self._session)
-        except IpcchatError as error:
-            face.show_error(error)
-            return
-        face.show("the server is shutting down")
+        await serve(face, name)

@@ -91,10 +91,6 @@ class Places:
                     return index
         return None
 
-    def unread(self) -> None:
-        """The first new line of the room."""
-        self._scrollback.to_unread()
-
     def room(self) -> RoomView | None:
         """The current one."""
         return self._model.rooms.get(self._model.current)
