@@ -18,6 +18,7 @@ from ipcchat.wire.messages import (
     Live,
     Ok,
     Part,
+    Ping,
     Read,
     Rooms,
     Say,
@@ -367,3 +368,34 @@ async def test_who_says_a_lot_has_no_longer_turn_than_who_says_a_little(tmp_path
         answer = await bob.take(lambda value: getattr(value, "id", None) == 7)
         assert 1 < answer.seq <= 1 + 2 * 8 + 8 + 1
         await ann.take(lambda value: getattr(value, "id", None) == 1199)
+
+
+@pytest.mark.asyncio
+async def test_what_was_acknowledged_is_in_the_history_though_the_room_rests() -> None:
+    async with (
+        serve(coalesce=0.3) as server,
+        RawClient.login(server.addresses[0], "ann") as ann,
+        RawClient.login(server.addresses[0], "bob") as bob,
+    ):
+        await bob.follow(LOBBY)
+        await bob.live(LOBBY)
+        await ann.say(LOBBY, "first")
+        await bob.entries(LOBBY, 1)
+        room = server._hub.room(LOBBY)
+        room.cost = 1.0  # as if a thousand followed
+        now = asyncio.get_running_loop().time
+        room.flushed_at = now()
+        for number in range(3):
+            said = await ann.say(LOBBY, str(number))
+            for asked in ({"limit": 1}, {"after": said.seq - 1}):
+                page = await ann.ask(History(ann.next_id(), LOBBY, **asked))
+                assert [entry.seq for entry in page.entries] == [said.seq]
+        # Who asks while the last follower leaves is answered, too.
+        room.cost, room.flushed_at = 1.0, now() + 60
+        said = await ann.say(LOBBY, "last")
+        history = History(ann.next_id(), LOBBY, limit=1)
+        ann.send(history)
+        await ann.ask(Ping(ann.next_id()))
+        await bob.ask(Unfollow(bob.next_id(), LOBBY))
+        page = await ann.take(lambda value: getattr(value, "id", None) == history.id)
+        assert [entry.seq for entry in page.entries] == [said.seq]

@@ -4,6 +4,7 @@ An entry is encoded once, joined to a batch once, and the same `bytes` go to eve
 Delivery is fed by the journal's committed feed alone, in order.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -48,6 +49,7 @@ class Room:
         "_batches",
         "_fresh",
         "_left",
+        "_reached",
         "_tail",
         "_tail_bytes",
         "_tail_limit",
@@ -79,6 +81,8 @@ class Room:
         """How many followers one counts for in this flush."""
         self._left: list[Follower] = []
         """Who has not had them."""
+        self._reached: list[tuple[int, asyncio.Future[None]]] = []
+        """Who waits for a seq to be handed out."""
         self._tail: deque[tuple[str, bytes]] = deque()
         self._tail_bytes = 0
         self._tail_limit = tail_bytes
@@ -123,6 +127,24 @@ class Room:
         self._left.reverse()
         while self._tail_bytes > self._tail_limit:
             self._tail_bytes -= len(self._tail.popleft()[1])
+        if self._reached:
+            self.release(self.delivered)
+
+    def reach(self, seq: int) -> asyncio.Future[None]:
+        """Done once the entries up to `seq` are handed out, or the room is forgotten."""
+        reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reached.append((seq, reached))
+        self.release(self.delivered)
+        return reached
+
+    def release(self, seq: int) -> None:
+        """Those who wait for `seq` or less wait no longer."""
+        waiting, self._reached = self._reached, []
+        for wanted, reached in waiting:
+            if wanted > seq:
+                self._reached.append((wanted, reached))
+            elif not reached.done():
+                reached.set_result(None)
 
     def step(self, most: int) -> int:
         """Goes on with the flush for at most so many followers, fewer where each gets much; how

@@ -230,6 +230,14 @@ class Hub:
         known = self.journal.state.rooms.get(number)
         return known.head if known is not None else 0
 
+    def catching_up(self, number: int) -> asyncio.Future[None] | None:
+        """Done when all that is stored of a room now may be read; None: it may."""
+        room = self._rooms.get(number)
+        known = self.journal.state.rooms.get(number)
+        if room is None or known is None or room.delivered >= known.head:
+            return None
+        return room.reach(known.head)
+
     async def mark(self, number: int, seq: int) -> str | None:
         """The draft id of a delivered entry, or None where there is no such entry."""
         room = self._rooms.get(number)
@@ -263,6 +271,7 @@ class Hub:
         subscription.room.subscribers -= 1
         if not subscription.room.subscribers:
             self._rooms.pop(number, None)
+            subscription.room.release(self.delivered(number))
         return True
 
     # --- the feed ---------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Requests that only look: pages, lists, subscriptions. Every list is bounded and paged."""
 
+import asyncio
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -29,7 +30,7 @@ from ipcchat.wire.messages import (
     Unfollowed,
 )
 
-__all__ = ["follow", "history", "members", "ping", "rooms", "unfollow", "visible"]
+__all__ = ["behind", "follow", "history", "members", "ping", "rooms", "unfollow", "visible"]
 
 _MEMBERS = 200
 _HISTORY = 1000
@@ -95,8 +96,8 @@ def unfollow(hub: Hub, session: Session, request: Unfollow) -> Struct:
 async def history(hub: Hub, session: Session, request: History) -> Struct:
     """One page of the past, ascending, at most PAGE bytes and at least one entry."""
     known = visible(hub, session.account, request.room)
-    head = hub.delivered(request.room)
     limit = max(1, min(request.limit, _HISTORY))
+    head = hub.delivered(request.room)
     if request.after is not None:
         entries = await hub.journal.read(
             request.room, after=request.after, upto=head, limit=limit, size=PAGE
@@ -109,6 +110,17 @@ async def history(hub: Hub, session: Session, request: History) -> Struct:
         entries = entries[len(entries) - _fit(reversed(entries)) :]
         more = bool(entries) and entries[0].seq > known.first
     return HistoryOk(request.id, entries=entries, first=known.first, head=head, more=more)
+
+
+def behind(hub: Hub, request: History) -> asyncio.Future[None] | None:
+    """What a page of the newest entries waits for: who was told `ok` and then asks finds the line,
+    though a busy room still rests. None: nothing."""
+    head = hub.delivered(request.room)
+    if request.after is not None:
+        newest = request.after + request.limit > head
+    else:
+        newest = request.before is None or request.before > head + 1
+    return hub.catching_up(request.room) if newest else None
 
 
 def _fit(entries: Iterable[Entry]) -> int:

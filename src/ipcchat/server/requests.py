@@ -53,6 +53,8 @@ class Row:
     question: Callable[[Hub, Session, Any], Struct] | None = None
     read: Callable[[Hub, Session, Any], Awaitable[Struct | None]] | None = None
     """Returns the reply, or None where it has sent it itself."""
+    behind: Callable[[Hub, Any], asyncio.Future[None] | None] | None = None
+    """What a read waits for before it asks for its turn."""
     cost: int = 0
     """What it takes of the account's say rate."""
 
@@ -67,7 +69,7 @@ TABLE: dict[type[Struct], Row] = {
     messages.Withdraw: Row(change=changes.withdraw, scoped=True, cost=1),
     messages.Follow: Row(read=questions.follow),
     messages.Unfollow: Row(question=questions.unfollow),
-    messages.History: Row(read=questions.history),
+    messages.History: Row(read=questions.history, behind=questions.behind),
     messages.Rooms: Row(question=questions.rooms, scoped=True),
     messages.Members: Row(question=questions.members),
     messages.Ping: Row(question=questions.ping, scoped=True),
@@ -154,12 +156,23 @@ class Gate:
                     connection.answered()
                 elif row.read is not None:
                     job = partial(self._read, connection, session, row.read, value)
-                    self._hub.pager.ask(connection, job)
+                    self._ask(connection, job, row.behind and row.behind(self._hub, value))
             except (Refused, TextError) as error:
                 connection.send(refusal(value.id, error))  # type: ignore[attr-defined]
                 connection.answered()
         if changes:
             self._take(connection, changes)
+
+    def _ask(
+        self,
+        connection: Connection,
+        job: Callable[[], Awaitable[None]],
+        behind: asyncio.Future[None] | None,
+    ) -> None:
+        if behind is None:
+            self._hub.pager.ask(connection, job)
+        else:
+            behind.add_done_callback(lambda _: self._hub.pager.ask(connection, job))
 
     def _take(self, connection: Connection, changes: list[tuple[Draft, Any]]) -> None:
         self._hub.began(len(changes))
