@@ -17,6 +17,7 @@ from ipcchat.commands import (
     parse,
     seconds,
 )
+from ipcchat.commands.rows import REST
 from ipcchat.errors import IpcchatError, TextError, UsageError
 from ipcchat.settings import ClientSettings, rows
 
@@ -38,7 +39,7 @@ def test_every_row_explains_itself(row: Command) -> None:
     assert row.name.islower()
     needed = [argument.needed for argument in row.arguments]
     assert needed == sorted(needed, reverse=True)
-    rests = [argument.kind in ("text", "file", "value") for argument in row.arguments]
+    rests = [argument.kind in REST for argument in row.arguments]
     assert rests == sorted(rests)
     assert f"| `{row.usage}`" in help_table()
 
@@ -51,6 +52,13 @@ def test_names_are_unique() -> None:
 @pytest.mark.parametrize("line", ["hi", "", " /quit", "a /join b", "#lab", "two\n/lines", "ünï"])
 def test_lines_without_a_slash_are_said(line: str) -> None:
     assert parse(line) == Say(line)
+
+
+@pytest.mark.parametrize("line", [" /msg bob psst", "\n/MSG bob psst", "\t /reply psst", " /me x"])
+def test_a_space_before_it_makes_no_room_hear_what_one_was_to(line: str) -> None:
+    with pytest.raises(UsageError, match="a space stands before /"):
+        parse(line)
+    assert parse(line.replace("/", "//", 1)) == Say(line.replace("/", "//", 1))
 
 
 def test_two_slashes_say_one() -> None:
@@ -100,6 +108,20 @@ def test_two_slashes_say_one() -> None:
         ),
         ("/find two  words", "find", ("two  words",), ()),
         ("/connect lab:6000", "connect", ("lab:6000",), ()),
+        ("/join --private plans", "join", ("#plans",), ("--private",)),
+        ("/join #plans --private", "join", ("#plans",), ("--private",)),
+        ("/join @bob", "join", ("@bob",), ()),
+        ("/part @old/nick", "part", ("@old/nick",), ()),
+        ("/msg @bob  two\nlines ", "msg", ("bob", "two\nlines "), ()),
+        ("/msg bob /quit", "msg", ("bob", "/quit"), ()),
+        ("/reply on my way", "reply", ("on my way",), ()),
+        ("/query bob", "query", ("bob",), ()),
+        ("/invite @bob", "invite", ("bob",), ()),
+        ("/whois Zo\u0308e", "whois", ("Zöe",), ()),
+        ("/away", "away", (), ()),
+        ("/away out to lunch", "away", ("out to lunch",), ()),
+        ('/search "a b" from:x --y', "search", ('"a b" from:x --y',), ()),
+        ("/search", "search", (), ()),
     ],
 )
 def test_commands(
@@ -114,15 +136,15 @@ def test_commands(
         ("/jion #lab", "unknown command /jion", "did you mean /join?"),
         ("/na", "unknown command /na", "did you mean /names?"),
         ("/n", "unknown command /n", "did you mean /names or /nick or /notify?"),
-        ("/q", "unknown command /q", "did you mean /quit?"),
+        ("/q", "unknown command /q", "did you mean /query or /quit?"),
         ("/usr/bin/x", "unknown command /usr/bin/x", "start with //"),
         ("/password hunter2", "unknown command /password", "start with //"),
         ("/", "a command follows its slash directly", "start with //"),
         ("/ join", "a command follows its slash directly", "start with //"),
         ("/\x1b[2J", "unknown command /␛[2j", "start with //"),
-        ("/join", "/join needs ROOM", "usage: /join ROOM"),
-        ("/join  ", "/join needs ROOM", "usage: /join ROOM"),
-        ("/join a b", "/join takes at most 1 argument", "usage: /join ROOM"),
+        ("/join", "/join needs ROOM", "usage: /join [--private] ROOM"),
+        ("/join  ", "/join needs ROOM", "usage: /join [--private] ROOM"),
+        ("/join a b", "/join takes at most 1 argument", "usage: /join [--private] ROOM"),
         ("/quit now", "/quit takes no arguments", "usage: /quit"),
         ("/me", "/me needs TEXT", "usage: /me TEXT"),
         ("/save --all", "unknown option --all", "usage: /save [--loaded] [--force] [FILE]"),
@@ -135,6 +157,15 @@ def test_commands(
         ("/dnd later", "/dnd can't use later", "usage: /dnd [DURATION]; a duration is 10m"),
         ("/history all", "/history can't use all", "usage: /history [AMOUNT]"),
         ("/shut", "unknown command /shut", "start with //"),
+        ("/mgs bob my secret", "unknown command /mgs", "did you mean /msg?"),
+        ("/msg", "/msg needs NICK", "usage: /msg NICK TEXT"),
+        ("/msg bob ", "/msg needs TEXT", "usage: /msg NICK TEXT"),
+        ("/msg @ my secret", "/msg needs NICK", "usage: /msg NICK TEXT"),
+        ("/join @", "/join needs ROOM", "usage: /join [--private] ROOM"),
+        ("/join --secret #x", "unknown option --secret", "usage: /join [--private] ROOM"),
+        ("/query bob hi", "/query takes at most 1 argument", "usage: /query NICK"),
+        ("/invite", "/invite needs NICK", "usage: /invite NICK"),
+        ("/links", "/links is for operators", ""),
     ],
 )
 def test_mistakes_are_errors_with_a_hint(line: str, message: str, hint: str) -> None:
@@ -178,10 +209,10 @@ def test_members_are_told_that_a_command_is_not_theirs() -> None:
         ("/ban bob 2d", "ban", ("bob", "2d")),
         ("/ban bob 2d spam, twice", "ban", ("bob", "2d", "spam, twice")),
         ("/ban bob spam  2d", "ban", ("bob", "", "spam  2d")),
-        ("/invite", "invite", ()),
-        ("/invite 5", "invite", ("5",)),
-        ("/invite 1d", "invite", ("", "1d")),
-        ("/invite 10000 52w", "invite", ("10000", "52w")),
+        ("/link", "link", ()),
+        ("/link 5", "link", ("5",)),
+        ("/link 1d", "link", ("", "1d")),
+        ("/link 10000 52w", "link", ("10000", "52w")),
         ("/revoke 3f9a", "revoke", ("3f9a",)),
         ("/bans", "bans", ()),
     ],
@@ -196,11 +227,11 @@ def test_what_operators_order(line: str, name: str, arguments: tuple[str, ...]) 
         ("/ban bob 10min", "/ban can't use 10min"),
         ("/ban bob 0d", "/ban can't use 0d"),
         ("/ban bob 3 strikes", "/ban can't use 3"),
-        ("/invite many", "/invite can't use many"),
-        ("/invite 0", "/invite can't use 0"),
-        ("/invite 1d 5", "/invite takes at most 2 arguments"),
-        ("/invite 5 tomorrow", "/invite can't use tomorrow"),
-        ("/invite 123456", "/invite can't use 123456"),
+        ("/link many", "/link can't use many"),
+        ("/link 0", "/link can't use 0"),
+        ("/link 1d 5", "/link takes at most 2 arguments"),
+        ("/link 5 tomorrow", "/link can't use tomorrow"),
+        ("/link 123456", "/link can't use 123456"),
         ("/kick", "/kick needs NICK"),
         ("/revoke", "/revoke needs PREFIX"),
         ("/bans now", "/bans takes no arguments"),
@@ -241,7 +272,7 @@ def test_a_slash_is_never_said(tail: str, role: Role) -> None:
     [
         ("/jo", 0, ("/join ",)),
         ("/J", 0, ("/join ",)),
-        ("/w", 0, ("/who ",)),
+        ("/w", 0, ("/who ", "/whois ")),
         ("/n", 0, ("/names ", "/nick ", "/notify ")),
         ("/k", 0, ("/keys",)),
         ("/shut", 0, ()),
@@ -286,7 +317,7 @@ def test_completion(line: str, start: int, options: tuple[str, ...]) -> None:
         ("/kick #l", 6, ()),
         ("/ban bob 1", 9, ()),
         ("/ban bob 1d as an", 15, ("ann", "Anna")),
-        ("/invite 5", 8, ()),
+        ("/link 5", 6, ()),
         ("/bans a", 6, ()),
     ],
 )
@@ -328,6 +359,48 @@ def test_words_of_choices_are_those_of_the_settings() -> None:
         assert find(command).arguments[0].words == table[name].choices
 
 
+PEOPLE = ("ann", "Anna", "bob", "Zoë", "carl", "from-afar")
+
+
+@pytest.mark.parametrize(
+    ("line", "start", "options"),
+    [
+        ("/msg c", 5, ("carl",)),
+        ("/msg @c", 5, ("@carl",)),
+        ("/msg carl an", 10, ("ann", "Anna")),
+        ("/msg carl c", 10, ()),  # about who is here
+        ("/query zo", 7, ("Zoë",)),
+        ("/whois ca", 7, ("carl",)),
+        ("/invite ca", 8, ("carl",)),
+        ("/reply an", 7, ("ann", "Anna")),
+        ("/join -", 6, ("--private",)),
+        ("/join --private #l", 16, ("#lobby", "#lab")),
+        ("/join @", 6, ("@bob", "@ann", "@Anna", "@Zoë", "@carl", "@from-afar")),
+        ("/join @z", 6, ("@Zoë",)),
+        ("/part b", 6, ()),
+        ("/join ", 6, (*ROOMS, "@bob")),
+        ("see #", 4, ROOMS),
+        ("/search f", 8, ("from:", "from-afar")),
+        ("/search AF", 8, ("after:",)),
+        ("/search x from:c", 10, ("from:carl",)),
+        ("/search from:@z", 8, ("from:@Zoë",)),
+        ("/search FROM:z", 8, ("from:Zoë",)),
+        ("/search in:#la", 8, ("in:#lab",)),
+        ("/search in:la", 8, ("in:#lab",)),
+        ("/search in:@b", 8, ("in:@bob",)),
+        ("/search after:", 8, ("after:today", "after:yesterday")),
+        ("/search before:y", 8, ("before:yesterday",)),
+        ("/search http:x", 8, ()),
+        ("/search #l", 8, ("#lobby", "#lab")),
+        ("/search ca", 8, ("carl",)),
+        ("/search ", 8, ()),
+    ],
+)
+def test_completion_of_people_and_searches(line: str, start: int, options: tuple[str, ...]) -> None:
+    found = complete(line, len(line), rooms=(*ROOMS, "@bob"), nicks=NICKS, people=PEOPLE)
+    assert (found.start, found.options) == (start, options)
+
+
 def test_completion_in_the_middle() -> None:
     found = complete("an and bob", 2, rooms=ROOMS, nicks=NICKS)
     assert (found.start, found.options) == (0, ("ann: ", "Anna: "))
@@ -345,5 +418,7 @@ def test_completion_knows_the_role() -> None:
 @given(st.text(max_size=20), st.integers(0, 20))
 def test_completion_never_fails_and_keeps_what_is_typed(line: str, cursor: int) -> None:
     cursor = min(cursor, len(line))
-    found = complete(line, cursor, rooms=ROOMS, nicks=NICKS)
-    assert 0 <= found.start <= cursor
+    for typed in (line, f"/search {line}", f"/join {line}"):
+        at = cursor + len(typed) - len(line)
+        found = complete(typed, at, rooms=(*ROOMS, "@bob"), nicks=NICKS)
+        assert 0 <= found.start <= at

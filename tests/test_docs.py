@@ -9,12 +9,18 @@ from docs import picture
 from tests.support import free_port
 
 from ipcchat import __version__, commands, errors, text
+from ipcchat.journal.sight import HIDDEN_ROOMS
+from ipcchat.search.query import MOST_CHARACTERS, MOST_TERMS
 from ipcchat.settings import ServerSettings
 from ipcchat.tui import keys
+from ipcchat.wire.messages import EVENTS, FEATURES, REQUESTS, Join, Presence, Room
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+SINCE_THEN = {*Join.__struct_fields__, *Presence.__struct_fields__, *Room.__struct_fields__}
+"""Fields of messages that had others before."""
 
 
 def test_commands_and_keys_are_those_of_the_program() -> None:
@@ -40,6 +46,23 @@ def test_limits_are_those_of_the_program() -> None:
     ):
         assert f"{value:,} {unit}" in flat
     assert f"the name of a room {text.MAX_ROOM}, a topic {text.MAX_TOPIC}" in flat
+
+
+def test_every_feature_is_explained() -> None:
+    section = PROTOCOL.split("| feature | what it is |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE)
+    assert tuple(name for name, _ in rows) == FEATURES
+    told = {word for _, words in rows for word in re.findall(r"`(\w+)`", words)}
+    known = {*REQUESTS, *EVENTS, *SINCE_THEN}
+    assert told <= known
+    assert {"direct", "room_invite", "room_uninvite", "away", "whois", "search", "marker"} <= told
+
+
+def test_the_search_that_is_documented_is_that_of_the_program() -> None:
+    flat = " ".join(PROTOCOL.split())
+    assert f"at most {MOST_CHARACTERS} characters and {MOST_TERMS} words" in flat
+    assert f"at most {MOST_TERMS} words" in README
+    assert f"from {HIDDEN_ROOMS:,} up" in flat
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -34,12 +34,21 @@ from ipcchat.client.outbox import Outbox, Outcome
 from ipcchat.client.room import Pending
 from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.errors import IpcchatError, JournalUnavailable, RemoteProtocolError
+from ipcchat.journal import entrance, rights
 from ipcchat.journal import feed as journal_feed
-from ipcchat.journal import rights
 from ipcchat.journal.apply import Decision, decide, isolate
 from ipcchat.journal.drafts import Draft
 from ipcchat.journal.drafts import Outcome as Decided
-from ipcchat.journal.state import Account, Invite, Overlay, Reserved, Room, State, Stored
+from ipcchat.journal.state import (
+    Account,
+    Invite,
+    Membership,
+    Overlay,
+    Reserved,
+    Room,
+    State,
+    Stored,
+)
 from ipcchat.journal.waiting import Waiting, answer
 from ipcchat.server.access import Peer
 from ipcchat.server.admission import Admission
@@ -48,8 +57,8 @@ from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub
 from ipcchat.server.login import Door
 from ipcchat.server.requests import Gate
-from ipcchat.server.security import Security
 from ipcchat.settings import ClientSettings, ServerSettings
+from ipcchat.trust.security import Security
 from ipcchat.wire import codec, messages
 from ipcchat.wire.messages import Done, Gap, HelloOk, LoginOk, Presence, Unfollowed
 
@@ -205,21 +214,41 @@ def rebuilt(disk: Disk) -> State:
     for entry, draft in disk.rows:
         room = state.rooms.setdefault(entry.room, Room(entry.room, "", ""))
         room.head = entry.seq
+        if entry.room and entry.kind != "message":
+            state.facts.setdefault(entry.room, []).append(entry.seq)
         match entry.kind:
             case "create":
-                room.name, room.key, room.skeleton = entry.text, draft.key, draft.skeleton
-                state.room_keys[draft.key] = entry.room
-                if draft.skeleton:
+                room.name, room.key = entry.text, draft.key
+                room.skeleton = "" if entry.target else draft.skeleton
+                room.maker, room.peer, room.made = entry.by, entry.target, entry.time
+                room.access = "direct" if entry.target else draft.access or "public"
+                if entry.target:
+                    room.key = entrance.direct_key(entry.by, entry.target)
+                state.room_keys[room.key] = entry.room
+                if draft.skeleton and not entry.target:
                     state.room_skeletons[draft.skeleton] = entry.room
-                state.last_room += 1
-                if entry.by:
-                    _member(state, entry.room, entry.by, True)
+                state.last_room += room.access == "public"
+                for account in (entry.by, entry.target):
+                    if account:
+                        _member(state, entry.room, account, (entry.seq, entry.time))
             case "topic":
                 room.topic = entry.text
-            case "join" | "part":
-                _member(state, entry.target, entry.by, entry.kind == "join")
+            case "join" if entry.room:
+                state.room_invites.pop((entry.room, entry.by), None)
+                _member(state, entry.room, entry.by, (entry.seq, entry.time))
+            case "part" if entry.room:
+                _member(state, entry.room, entry.by, None)
+            case "join":
+                _member(state, entry.target, entry.by, (1, entry.time))
+            case "part":
+                _member(state, entry.target, entry.by, None)
             case "kick":
-                _member(state, entry.room, entry.target, False)
+                state.room_invites.pop((entry.room, entry.target), None)
+                _member(state, entry.room, entry.target, None)
+            case "invite" if entry.room:
+                state.room_invites[entry.room, entry.target] = entry.by
+            case "uninvite":
+                state.room_invites.pop((entry.room, entry.target))
             case _:
                 _person(state, entry, draft)
     return state
@@ -296,15 +325,13 @@ def _name(state: State, account: Account, nick: str, draft: Draft) -> None:
         state.nick_skeletons[draft.skeleton] = number
 
 
-def _member(state: State, room: int, account: int, member: bool) -> None:
-    for them, one in (
-        (state.members.setdefault(room, set()), account),
-        (state.joined.setdefault(account, set()), room),
-    ):
-        if member:
-            them.add(one)
-        else:
-            them.discard(one)
+def _member(state: State, room: int, account: int, member: Membership | None) -> None:
+    if member is None:
+        state.members.get(room, {}).pop(account, None)
+        state.joined.get(account, set()).discard(room)
+    else:
+        state.members.setdefault(room, {})[account] = member
+        state.joined.setdefault(account, set()).add(room)
 
 
 def plain(state: State) -> dict[str, Any]:
@@ -312,7 +339,7 @@ def plain(state: State) -> dict[str, Any]:
     found = {item.name: getattr(state, item.name) for item in fields(State)}
     for name in ("members", "joined"):
         found[name] = {number: them for number, them in found[name].items() if them}
-    del found["markers"]
+    del found["markers"], found["hidden"]
     return found
 
 
@@ -393,6 +420,10 @@ class Journal:
     async def read_back(self, room: int, *, before: int, limit: int, size: int) -> list[Entry]:
         await self._come()
         return self._disk.room(room)[max(0, before - 1 - limit) : before - 1]
+
+    async def pick(self, places: Sequence[tuple[int, int]]) -> list[Entry]:
+        there = {(entry.room, entry.seq): entry for entry, _ in self._disk.rows}
+        return [there[place] for place in places if place in there]
 
     async def mark(self, room: int, seq: int) -> str | None:
         await self._come()
@@ -709,14 +740,24 @@ class Client:
         with self.loop.running():
             self.model = Model("", person, now=lambda: 0)
             self.lifeline = Lifeline(Address(), self._who, CLIENT, self)
-            self.follower = Follower(self.model, self.lifeline, CLIENT)
             self.outbox = Outbox(CLIENT, self.model.touch, self._drop)
+            self.follower = Follower(
+                self.model,
+                self.lifeline,
+                CLIENT,
+                ask=self._never,
+                outbox=self.outbox,
+                changed=lambda: None,
+            )
             for number in ROOMS:
                 if screen:
                     item = messages.Room(number, f"#room{number}", joined=True)
                     self.rooms[number] = self.model.add_room(item)
                 else:
                     self.feeds[number] = Feed(self, number, last=None, after=0, limit=4)
+
+    async def _never(self, request: Struct) -> Any:
+        raise AssertionError(f"nobody here asks for pages: {request}")
 
     @property
     def link(self) -> Link | None:

@@ -6,7 +6,7 @@ writes it down, the screen draws it. It is a msgspec struct so that none of them
 
 import msgspec
 
-__all__ = ["SERVER", "SYSTEM_ROOM", "Cursor", "Entry", "from_rows"]
+__all__ = ["SERVER", "SYSTEM_ROOM", "Cursor", "Entry", "from_places", "from_rows"]
 
 SERVER = 0
 """The account number of the server itself."""
@@ -36,7 +36,8 @@ class Entry(
     nick: str
     """The account's nick at that moment."""
     kind: str
-    """`message`, `create`, `topic`, `rename`, `kick`; an unknown one still moves the cursor."""
+    """`message`, `create`, `topic`, `rename`, `kick`, in private rooms `join`, `part`, `invite`,
+    `uninvite`; an unknown one still moves the cursor."""
     draft: str
     """The id its author gave it: 32 hexadecimal digits."""
     text: str = ""
@@ -45,7 +46,7 @@ class Entry(
     """Of a message: empty, or `me` for an action."""
     target: int = 0
     """What it speaks of, where that is a number: the room that was joined or parted, the account
-    that was removed."""
+    that was removed or invited, the peer of a direct room that was made."""
 
 
 class Cursor(msgspec.Struct, frozen=True, gc=False):
@@ -68,5 +69,17 @@ def from_rows(room: int, rows: str) -> list[Entry]:
     style, target). Raises ValueError where it is none."""
     try:
         return [Entry(room, *row) for row in _rows.decode(rows)]
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from None
+
+
+_Place = tuple[int, int, int, int, str, str, str, str, str, int]
+_places = msgspec.json.Decoder(list[_Place])
+
+
+def from_places(rows: str) -> list[Entry]:
+    """Entries from such an array whose rows begin with the room. Raises ValueError."""
+    try:
+        return [Entry(*row) for row in _places.decode(rows)]
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None

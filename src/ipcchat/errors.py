@@ -106,7 +106,9 @@ CODES: dict[str, Code] = {
     # what the user asked for
     "bad_name": Code("that name can't be used"),
     "bad_text": Code("that text can't be sent"),
-    "no_room": Code("no such room"),
+    "no_room": Code("no such room, or not one that is open to you"),
+    "room_taken": Code("there is a room of that name already"),
+    "bad_query": Code("nothing can be searched for with that"),
     "no_account": Code("nobody has that nick"),
     "kicked": Code("an operator removed you from the room"),
     "forbidden": Code("you may not do that"),

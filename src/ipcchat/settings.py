@@ -170,6 +170,7 @@ class ServerSettings:
     )
     presence_grace: float = setting(30.0, "before who lost the connection shows as gone", "s", 0)
     presence_interval: float = setting(0.05, "between two updates of who is here", "s", 0, 60)
+    search: bool = setting(True, "an index of what is said, for /search")
     room_limit: int = setting(1000, "an account may be in", "rooms", 1)
 
 

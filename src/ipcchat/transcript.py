@@ -89,11 +89,19 @@ def _said(entry: Entry, body: str) -> str:
         case "topic", _, _:
             return f"-- {nick} set the topic: {body}"
         case "create", _, _:
-            return f"-- {nick} made the room {body}"
+            return f"-- {nick} made the room {body or 'for two'}"
         case "rename", _, _:
             return f"-- {nick} renamed the room to {body}"
         case "kick", _, _:
             return f"-- {nick} removed {body}"
+        case "join", _, _:
+            return f"-- {nick} came in"
+        case "part", _, _:
+            return f"-- {nick} left"
+        case "invite", _, _:
+            return f"-- {nick} invited {body}"
+        case "uninvite", _, _:
+            return f"-- {nick} took back the invitation of {body}"
     return f"-- {nick}: {_line(entry.kind)} {body}".rstrip()
 
 

@@ -1,13 +1,13 @@
 """A screen without a terminal: what the actions show and ask is kept in lists."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.client.test_session import sitting
 
-from ipcchat.actions.face import Desk
+from ipcchat.actions.face import Desk, SearchOk
 from ipcchat.actions.question import Question
 from ipcchat.actions.table import ACTIONS
 from ipcchat.address import Address
@@ -33,6 +33,9 @@ class ListFace:
         self.questions: list[Question] = []
         self.configured: list[ClientSettings] = []
         self.recalled: list[tuple[RoomView, int]] = []
+        self.found: list[tuple[str, SearchOk]] = []
+        """What searches found, page by page."""
+        self.more: Callable[[], Awaitable[SearchOk]] | None = None
         self.left = 0
         self.connected: list[Address] = []
 
@@ -84,6 +87,17 @@ class ListFace:
 
     def recall(self, room: RoomView, index: int) -> None:
         self.recalled.append((room, index))
+
+    def show_found(
+        self, query: str, found: SearchOk, more: Callable[[], Awaitable[SearchOk]]
+    ) -> None:
+        self.found.append((query, found))
+        self.more = more if found.next else None
+
+    async def show_more(self) -> None:
+        if self.more is None:
+            raise UsageError("no more", "/search WORDS")
+        self.show_found(self.found[-1][0], await self.more(), self.more)
 
     def connect(self, address: Address) -> None:
         self.connected.append(address)

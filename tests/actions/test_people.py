@@ -114,13 +114,13 @@ def test_operators_order_and_members_do_not(tmp_path: Path) -> None:
         ann.wait("/bans is for operators")
         ann.wait("you are no operator any more")
         ann.press("ctrl-u")
-        ann.line("/invites")
-        ann.wait("/invites is for operators")
+        ann.line("/links")
+        ann.wait("/links is for operators")
 
 
 def test_an_invite_is_shown_listed_and_ended(tmp_path: Path) -> None:
     with console(tmp_path, columns=88) as (desk, where):
-        desk.line("/invite 3 2d")
+        desk.line("/link 3 2d")
         text = desk.wait(lambda text: LINK.search(text) is not None)
         assert "for 3 people, for 2d: this join link" in text
         link = LINK.search(text)
@@ -130,13 +130,13 @@ def test_an_invite_is_shown_listed_and_ended(tmp_path: Path) -> None:
         assert link[0].startswith(f"ipcchat://{where}/")
         token = link[0].rpartition("=")[2]
         short = hashlib.sha256(token.encode()).hexdigest()[:8]
-        desk.line("/invites")
+        desk.line("/links")
         desk.wait(re.compile(rf"{short}  for 3 more  until .* by operator").search)  # type: ignore[arg-type]
         desk.line("/revoke zz")
-        desk.wait("no invite begins with zz – /invites lists them")
+        desk.wait("no invite begins with zz – /links lists them")
         desk.line(f"/revoke {short}")
         desk.wait(f"the invite {short} is worth nothing now")
-        desk.line("/invites")
+        desk.line("/links")
         desk.wait("there are no invites")
 
 
@@ -163,7 +163,7 @@ def test_who_is_not_invited_asks_and_is_admitted(tmp_path: Path) -> None:
             bob.line("here I am")
             desk.wait("│ here I am")
         # or by a link, once
-        desk.line("/invite")
+        desk.line("/link")
         link = LINK.search(desk.wait(lambda text: LINK.search(text) is not None))
         assert link is not None
         with client(link[0], "carl", tmp_path) as carl:

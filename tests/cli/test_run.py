@@ -75,7 +75,7 @@ def test_a_flag_without_a_value_may_stand_before_a_command(
 
 def test_help_of_the_client_names_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert client.main(["--help"]) == 0
-    assert "commands: forget, identity, send, tail" in capsys.readouterr().out
+    assert "commands: forget, identity, search, send, tail" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -156,7 +156,7 @@ def test_an_error_within_a_group_is_that_error(tmp_path: Path) -> None:
     group = "ExceptionGroup('tasks', [ExceptionGroup('more', [Refused('no_room', hint='look')])])"
     done = failing(tmp_path, group)
     assert done.returncode == 77
-    assert done.stderr == "ipcchat-test: no such room\n  look\n"
+    assert done.stderr == "ipcchat-test: no such room, or not one that is open to you\n  look\n"
     assert not (tmp_path / "state").exists()
 
 

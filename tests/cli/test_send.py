@@ -12,6 +12,7 @@ from tests.support import Process, RawClient, serve_process
 
 from ipcchat.cli import client
 from ipcchat.text import MAX_CHARS
+from ipcchat.wire.messages import History, Rooms
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,39 @@ def test_a_line_longer_than_a_message_is_split_too(server: Process, home: Path, 
     said = [entry.text for entry in messages(server.address, room)]
     assert len(said) > 1
     assert "".join(said).replace(" ", "") == text.replace(" ", "")
+
+
+# --- to one person ------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_direct_message_reaches_who_is_named(server: Process, home: Path) -> None:
+    async with RawClient.login(server.address, "dora") as dora:
+        for text in ("for you", "and more"):  # the room is made, and used again
+            done = await asyncio.to_thread(ran, home, *send(server), "@Dora", text)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        page = await dora.ask(Rooms(dora.next_id(), name="@bot"))
+        (item,) = page.items
+        assert (item.access, item.unread, item.joined) == ("direct", 2, True)
+        said = await dora.ask(History(dora.next_id(), item.room))
+        assert [entry.text for entry in said.entries][1:] == ["for you", "and more"]
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "words"),
+    [
+        ("@nobody-there", 77, "nobody has that nick"),
+        ("@", 2, "a nick has 1 to 32 characters"),
+        ("@#lobby", 2, "a nick begins with"),
+        ("@a b", 2, "a nick has no spaces"),
+    ],
+)
+def test_a_nick_that_can_not_be_reached_is_said(
+    target: str, code: int, words: str, server: Process, home: Path
+) -> None:
+    done = ran(home, *send(server), target, "hi")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith(f"ipcchat-client: {words}")
 
 
 # --- what may go wrong --------------------------------------------------------------------

@@ -85,6 +85,23 @@ def test_what_is_said_comes_at_once(server: Process, home: Path, room: str) -> N
             assert json.loads(following.line())["text"] == text
 
 
+def test_direct_messages_are_tailed_by_nick(server: Process, home: Path) -> None:
+    send = ("client", "send", "--server", server.address, "--name")
+    for name in ("bot", "dora"):
+        assert ran(home, *send, name, "#lobby", "here I am").returncode == 0
+    after = ("--json", "--after", "1")  # the making of the room, which whoever comes first does
+    with program(home, *tail(server, *after, "@dora")) as following:
+        other = ("client", "tail", "--server", server.address, "--name", "dora", *after, "@bot")
+        with program(home, *other) as answering:
+            assert ran(home, *send, "dora", "@bot", "a word").returncode == 0
+            for lines, name in ((following, "@dora"), (answering, "@bot")):
+                entry = json.loads(lines.line())
+                assert (entry["room"], entry["nick"], entry["text"]) == (name, "dora", "a word")
+    done = ran(home, *tail(server, "@nobody-there"))
+    assert (done.returncode, done.stdout) == (77, "")
+    assert done.stderr.startswith("ipcchat-client: nobody has that nick")
+
+
 def test_a_restarted_server_leaves_no_gap_and_no_double(tmp_path: Path) -> None:
     seqs: list[int] = []
     with serve_process(tmp_path / "server") as server:

@@ -1,4 +1,5 @@
-"""`ipcchat-server backup`, `restore`, `export`, `check`: round trips, and what may go wrong."""
+"""`ipcchat-server backup`, `restore`, `export`, `check`, `reindex`: round trips, and what may go
+wrong."""
 
 import asyncio
 import json
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from tests.cli.programs import messages, ran, say
-from tests.support import Process, RawClient, serve_process
+from tests.support import Process, RawClient, draft, serve_process
 
 from ipcchat.entries import Cursor
-from ipcchat.wire.messages import Error, Follow
+from ipcchat.wire.messages import Direct, Done, Error, Follow, Join, Search, SearchOk
 
 TEXTS = ["one", "zwei", "трі", "よん 🎉"]
 
@@ -159,6 +160,68 @@ def test_an_export_is_what_tail_prints(tmp_path: Path) -> None:
         assert done.stdout.count("\n") == 1 and not done.stderr
 
 
+def test_an_export_has_the_public_rooms_alone_and_a_backup_everything(tmp_path: Path) -> None:
+    with serve_process(tmp_path / "a") as server:
+        told(server)
+        asyncio.run(_secrets(server.address))
+        for file in ((), ("all.json",)):
+            done = ran(tmp_path, "server", "export", *file, "--data", str(server.data))
+            assert done.returncode == 0, done.stderr
+            found = done.stdout if not file else (tmp_path / "all.json").read_text()
+            rooms = {json.loads(line)["room"] for line in found.splitlines()}
+            assert rooms == {"#lobby", "#engine-room"}
+            assert "secret" not in found and "hidden" not in found
+        done = ran(tmp_path, "server", "backup", "copy", "--data", str(server.data))
+        assert done.returncode == 0, done.stderr
+    with sqlite3.connect(tmp_path / "copy") as db:
+        kept = db.execute("SELECT text FROM entries WHERE text LIKE 'a secret%' ORDER BY text")
+        assert kept.fetchall() == [("a secret among two",), ("a secret of the room",)]
+    db.close()
+
+
+async def _secrets(address: str) -> None:
+    """What two people say where nobody else is."""
+    async with RawClient.login(address, "ann") as ann, RawClient.login(address, "bob"):
+        made = await ann.ask(Join(ann.next_id(), draft(), name="#hidden", private=True))
+        talk = await ann.ask(Direct(ann.next_id(), draft(), nick="bob"))
+        for room, text in ((made.room, "a secret of the room"), (talk.room, "a secret among two")):
+            assert isinstance(await ann.say(room, text), Done)
+
+
+# --- the index for search -----------------------------------------------------------------
+
+
+async def _found(address: str, words: str) -> list[str]:
+    """What a search gives once it finds anything."""
+    async with asyncio.timeout(20), RawClient.login(address, f"seeker-{draft()[:8]}") as seeker:
+        while True:
+            page = await seeker.ask(Search(seeker.next_id(), words))
+            assert isinstance(page, SearchOk), page
+            if page.items:
+                return [entry.text for entry in page.items]
+
+
+@pytest.mark.parametrize("harm", [None, b"", b"not a database at all " * 100])
+def test_the_index_is_made_anew(harm: bytes | None, tmp_path: Path) -> None:
+    with serve_process(tmp_path / "a") as server:
+        told(server)
+        assert asyncio.run(_found(server.address, "zwei")) == ["zwei"]
+        done = ran(tmp_path, "server", "reindex", "--data", str(server.data))
+        assert (done.returncode, done.stdout) == (75, "")
+        assert "another server" in done.stderr
+    index = server.data / "search.sqlite"
+    index.unlink()
+    if harm is not None:
+        index.write_bytes(harm)
+    done = ran(tmp_path, "server", "reindex", "--data", str(server.data))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("indexed ")
+    assert index.stat().st_mode & 0o777 == 0o600
+    with serve_process(tmp_path / "a") as server:
+        assert asyncio.run(_found(server.address, "zwei")) == ["zwei"]
+        assert asyncio.run(_found(server.address, "よ")) == ["よん 🎉"]
+
+
 def test_a_check_finds_nothing_in_a_sound_one(tmp_path: Path) -> None:
     with serve_process(tmp_path / "a") as server:
         told(server)
@@ -205,7 +268,7 @@ def test_a_check_finds_damaged_pages(tmp_path: Path) -> None:
     assert not (tmp_path / "b").exists()
 
 
-@pytest.mark.parametrize("command", [("backup", "b"), ("export",), ("check",)])
+@pytest.mark.parametrize("command", [("backup", "b"), ("export",), ("check",), ("reindex",)])
 def test_where_there_is_no_journal(tmp_path: Path, command: tuple[str, ...]) -> None:
     done = ran(tmp_path, "server", *command, "--data", str(tmp_path / "nowhere"))
     assert done.returncode == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -92,10 +92,17 @@ class Line:
     def send_bytes(self, data: bytes) -> None:
         self._writer.write(data)
 
-    async def login(self, nick: str = "ann", epoch: str = EPOCH, account: int = ME) -> Login:
+    async def login(
+        self,
+        nick: str = "ann",
+        epoch: str = EPOCH,
+        account: int = ME,
+        features: Sequence[str] = (),
+    ) -> Login:
         """Goes through the greeting."""
         hello = await self.expect(Hello)
-        self.send(HelloOk(hello.id, 1, epoch, "n", ["secret"], limits={"requests": 8}))
+        limits = {"requests": 8}
+        self.send(HelloOk(hello.id, 1, epoch, "n", ["secret"], [*features], limits))
         login = await self.expect(Login)
         self.send(LoginOk(login.id, account, nick))
         return login

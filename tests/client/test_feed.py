@@ -302,12 +302,13 @@ async def test_a_subscription_that_the_server_ends_is_begun_again(
         await follow(line, 0, 1)
         line.send(Unfollowed(1, "internal"), Unfollowed(1, "internal"))
         assert (await follow(line, 1, 2)).cursor == cursor(1)
-        line.send(Unfollowed(1))  # the end that was asked for
-        await reader.quiet(line)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.06):
-                await line.next()
+        line.send(Unfollowed(1))  # left at another device: whether there is more is asked
+        request = await line.expect(Follow)
+        line.send(Unfollowed(1), Error("no_room", id=request.id))
         assert await reader.take(2) == [1, 2]
+        with pytest.raises(Refused) as caught:
+            await reader.take(1)
+        assert caught.value.code == "no_room"
 
 
 @pytest.mark.asyncio

@@ -8,7 +8,18 @@ from tests.client.peer import entry
 
 from ipcchat.client import intake
 from ipcchat.entries import Entry
-from ipcchat.wire.messages import BanInfo, Bye, Error, InviteInfo, LoginOk, Member, Room
+from ipcchat.wire.messages import (
+    BanInfo,
+    Bye,
+    Error,
+    InviteInfo,
+    LoginOk,
+    Member,
+    Presence,
+    Room,
+    SearchOk,
+    WhoisOk,
+)
 
 HOSTILE = "\x1b[2J\u202eevil\x07\u2066\x9b"
 
@@ -50,6 +61,25 @@ def test_lists_and_errors() -> None:
         assert harmless(text)
     assert harmless(str(intake.refused(Error(HOSTILE, HOSTILE))))
     assert harmless(str(intake.farewell(Bye(HOSTILE, HOSTILE))))
+
+
+def test_people_and_what_was_found() -> None:
+    who = intake.clean_whois(
+        WhoisOk(1, 2, HOSTILE, HOSTILE, HOSTILE, HOSTILE, 10**18, [HOSTILE, "#lab"], 3)
+    )
+    event = intake.clean_presence(Presence(2, HOSTILE, "away", 0, HOSTILE))
+    page = intake.clean_search(SearchOk(1, [entry(1, HOSTILE, nick=HOSTILE)], "ab", True, 5))
+    room = intake.clean_room(
+        Room(1, HOSTILE, 9, read=99, access=HOSTILE, since=10**18, invited=HOSTILE)
+    )
+    told = (who.nick, who.role, who.status, who.text, *who.rooms, event.nick, event.text)
+    for text in (*told, page.items[0].text, page.items[0].nick, room.access, room.invited):
+        assert harmless(text)
+    assert max(who.since, room.since) < 10**15
+    assert (who.account, who.rooms[1], who.more) == (2, "#lab", 3)
+    assert (page.next, page.cut, page.lag) == ("ab", True, 5)
+    assert room.read == 9, "nothing is read that is not there"
+    assert intake.clean_presence(Presence(2, "ann", "online", 0, "why")).text == ""
 
 
 def test_what_operators_read() -> None:

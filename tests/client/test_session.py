@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,10 @@ def here(session: Session) -> bool:
 
 @asynccontextmanager
 async def seated(
-    peer: Peer, first: Callable[[Follow], list[Struct]] | None = None, **more: Any
+    peer: Peer,
+    first: Callable[[Follow], list[Struct]] | None = None,
+    features: Sequence[str] = (),
+    **more: Any,
 ) -> AsyncIterator[tuple[Session, Line]]:
     """A session in the lobby of a scripted server, where five entries are."""
     session = made(peer.address, **more)
@@ -85,7 +88,7 @@ async def seated(
         async with asyncio.TaskGroup() as group:
             group.create_task(session.start(10))
             line = await peer.accept()
-            await line.login()
+            await line.login(features=features)
         await line.settle(first_follow=first or last_five)
         await until(lambda: lobby(session).seq == 5)
         yield session, line

@@ -6,8 +6,8 @@ import pytest
 from tests.client.peer import scripted
 from tests.client.test_lifeline import kept
 
-from ipcchat.client import waking
-from ipcchat.client.waking import Waking, boot_time
+from ipcchat.client import lifeline as waking
+from ipcchat.client.lifeline import Waking, boot_time
 
 
 class Clock:

@@ -17,6 +17,7 @@ from ipcchat.entries import Entry
 from ipcchat.errors import CODES
 from ipcchat.journal.apply import Decision, StoreFailure, decide, isolate
 from ipcchat.journal.drafts import KINDS, Draft, Outcome
+from ipcchat.journal.sight import HIDDEN_ROOMS
 from ipcchat.journal.state import Overlay, State, Stored
 
 NAMES = ("#lobby", "#den", "ann", "Ann", "bob", "")
@@ -49,13 +50,13 @@ def drafts(draw: st.DrawFn) -> Draft:
         id=f"{draw(st.integers(0, 30)):032x}",
         kind=kind,
         time=draw(st.integers(1, 99)),
-        room=draw(st.integers(0, 4)),
+        room=draw(st.sampled_from((0, 1, 2, 3, HIDDEN_ROOMS, HIDDEN_ROOMS + 1))),
         text=draw(st.sampled_from(("", "tea", "more tea"))),
         style=draw(st.sampled_from(("", "me"))) if kind == "message" else "",
         name=name,
         key=name.lower(),
         credential=draw(st.sampled_from(("x", "y", "z", "first", "token:x", "token:y"))),
-        seq=draw(st.integers(0, 9)),
+        seq=draw(st.integers(0, 3)),
         skeleton=name.lower().replace("b", "d"),
         target=draw(st.integers(0, 4)),
         until=draw(st.integers(0, 99)),
@@ -64,6 +65,8 @@ def drafts(draw: st.DrawFn) -> Draft:
         invite=draw(st.sampled_from(("", "x", "y"))),
         open=draw(st.booleans()),
         scope=draw(st.sampled_from(("", "1,2"))),
+        access=draw(st.sampled_from(("", "private"))) if kind == "join" else "",
+        quiet=draw(st.booleans()),
         refusal=draw(st.sampled_from(("", "", "", "bad_text"))),
     )
 
@@ -131,7 +134,11 @@ def test_numbers_have_no_gap(asked: list[Draft]) -> None:
         rooms.setdefault(entry.room, []).append(entry.seq)
     heads = {number: room.head for number, room in store.state.rooms.items()}
     assert rooms == {number: list(range(1, head + 1)) for number, head in heads.items()}
-    assert sorted(rooms) == list(range(len(rooms)))
+    public = [number for number in rooms if number < HIDDEN_ROOMS]
+    assert sorted(public) == list(range(len(public)))
+    assert store.state.last_room == max(public)
+    for number in rooms:
+        assert (store.state.rooms[number].access == "public") == (number in public)
     assert sorted(store.state.accounts) == list(range(1, store.state.last_account + 1))
     accepted = [(it.room, it.seq) for it in outcomes if it.seq]
     assert set(accepted) <= {(entry.room, entry.seq) for entry in store.entries}

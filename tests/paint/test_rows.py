@@ -338,3 +338,41 @@ def test_no_row_is_wider_than_the_window(
     for row in (*maker.rows(room_of(model), 0), *maker.pending(waits)):
         # A wide letter alone in a window of one column is clipped.
         assert row.width <= max(width, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("create", "#lab", "bob made #lab"),
+        ("create", "", "bob made this room"),
+        ("join", "", "bob came in"),
+        ("part", "", "bob left"),
+        ("invite", "zoe", "bob invites zoe"),
+        ("uninvite", "zoe", "bob takes back the invitation of zoe"),
+        ("kick", "zoe: spam", "bob removed zoe: spam"),
+        ("topic", "", "bob cleared the topic"),
+        ("topic", "{nick} {0}", "bob set the topic: {nick} {0}"),
+        ("later", "", "(later)"),
+    ],
+)
+def test_facts_of_a_room_are_sentences(kind: str, text: str, shown: str) -> None:
+    assert rows(build(entry(1, text, kind=kind)))[-1].endswith(f"-- │ {shown}")
+
+
+def test_a_line_can_be_pointed_at_by_more_than_colour() -> None:
+    model = build(entry(1), entry(2, "word " * 30))
+    maker = RowMaker(model, "%H:%M")
+    for width, plain, pointed in (
+        (60, "09:02        bob │", "09:02>       bob │"),
+        (23, "bob: ", "bob> "),
+    ):
+        maker.resize(width)
+        before = [flat(row) for row in maker.rows(room_of(model), 1)]
+        assert before[0].startswith(plain)
+        maker.point(1, 2)
+        after = [flat(row) for row in maker.rows(room_of(model), 1)]
+        assert after[0].startswith(pointed)
+        assert after[1:] == before[1:]
+        assert not any(">" in flat(row) for row in maker.rows(room_of(model), 0))
+        maker.point(0, 0)
+        assert [flat(row) for row in maker.rows(room_of(model), 1)] == before

@@ -29,10 +29,20 @@ def model() -> Model:
         ("/set theme d", "/set theme dark"),
         ("/unignore b", "/unignore Bert"),
         ("hi #lo", "hi #lobby"),
+        ("/msg AD", "/msg ada"),
+        ("/join @adam", "/join @adam"),
+        ("/search x from:ab", "/search x from:abe"),
     ],
 )
 def test_the_word_becomes_what_it_may_stand_for(model: Model, text: str, made: str) -> None:
     assert (Completer(model).next(text, "member") or "").rstrip() == made.rstrip()
+
+
+def test_somebody_in_another_room_is_known_too(model: Model) -> None:
+    other = model.add_room(Room(2, "#den", joined=True))
+    model.set_members(other, [Member(1, "ann"), Member(9, "zoe")])
+    assert Completer(model).next("/msg z", "member") == "/msg zoe"
+    assert Completer(model).next("z", "member") is None
 
 
 def test_who_spoke_last_comes_first_and_oneself_last(model: Model) -> None:

@@ -133,6 +133,47 @@ def test_another_room_is_counted_at_most_every_thirty_seconds() -> None:
     assert len(said) == 6
 
 
+def test_a_direct_message_is_said_wherever_one_is() -> None:
+    model, teller = world("#lobby")
+    told(teller)
+    room = model.add_room(messages.Room(9, "@bob", access="direct", peer=2))
+    room.place("epoch", 0, 1, resumed=False)
+    both = [messages.Member(1, "ann", "online"), messages.Member(2, "bob", "away")]
+    model.set_members(room, both)
+    model.apply(messages.Live(9, 0))
+    model.apply(entry(1, "", by=2, room=9, kind="create"))
+    model.apply(entry(2, "psst, ann", by=2, room=9, nick="bob"))
+    model.apply(entry(3, "waves", by=2, room=9, nick="bob", style="me"))
+    said = [line for line in told(teller) if "2026" not in line]
+    assert said == ["from bob: psst, ann", "from bob: * bob waves"]
+    model.apply(entry(4, "from my other device", by=1, room=9, nick="ann"))
+    model.current = 9
+    said = [line for line in told(teller) if "2026" not in line]
+    assert said[:2] == ["now with bob, away", "nick2 made this room for two"]
+    assert said[2:] == ["(to you) bob: psst, ann", "* bob waves", "you: from my other device"]
+    model.current = 1
+    told(teller)
+    for seq in range(5, 12):
+        model.apply(entry(seq, "again and again", by=2, room=9, nick="bob"))
+    assert told(teller)[-1] == "7 new from bob"
+
+
+def test_what_a_search_found() -> None:
+    hit = sentences.hit(1204, entry(1, "a\nb  c"), "#lab", "3 Nov 14:02")
+    assert hit == "1,204. in #lab, 3 Nov 14:02, nick2: a b c"
+    assert sentences.hit(1, entry(1, "waves", style="me"), "@bob", "14:02") == (
+        "1. in @bob, 14:02, * nick2 waves"
+    )
+    assert len(sentences.hit(1, entry(1, "x" * 4000), "#lab", "14:02")) < 600
+    assert sentences.found(0, 0, more=False) == "nothing that you may read has that"
+    assert sentences.found(1, 0, more=False) == "1 message has that"
+    assert sentences.found(50, 0, more=True, remarks=["so slow"]) == (
+        "the newest 50 that have that. so slow. /search: more"
+    )
+    assert sentences.found(20, 50, more=False) == "70 messages have that"
+    assert sentences.found(0, 50, more=False) == "nothing more has that"
+
+
 def test_a_line_about_joins_that_grows_is_said_before_the_next() -> None:
     now = [0.0]
     model, teller = world("#lobby", now=now)
@@ -198,3 +239,21 @@ def test_words() -> None:
     assert sentences.entry(entry(1, "plan", kind="topic", by=1), account=1) == (
         "you set the topic: plan"
     )
+    for kind, said in [
+        ("join", "nick2 came in"),
+        ("part", "nick2 left"),
+        ("invite", "nick2 invited bob"),
+        ("uninvite", "nick2 took back the invitation of bob"),
+    ]:
+        assert sentences.entry(entry(1, "bob", kind=kind), account=1) == said
+    assert sentences.entry(entry(1, "bob", kind="invite", by=1), account=1) == "you invited bob"
+    assert sentences.failed(left, typed=True, room="@bob") == (
+        "not sent to bob: left from last time. /retry or /discard"
+    )
+    assert sentences.entry(entry(1, "a\nb"), account=1, room="@bob") == (
+        "from nick2, 2 lines:\n  a\n  b"
+    )
+    model, _ = world()
+    model.add_room(messages.Room(9, "#plans", access="private", topic="us"))
+    assert sentences.arrival(model.rooms[9]) == "now in #plans, private, topic: us"
+    assert sentences.fewer("@bob", 3) == "3 new from bob"

@@ -31,6 +31,7 @@ SENT = {
     "delete": "\x1b[3~",
     **dict(zip(("f1", "f2", "f3", "f4"), ("\x1bOP", "\x1bOQ", "\x1bOR", "\x1bOS"), strict=True)),
     **{f"f{n}": f"\x1b[{code}~" for n, code in ((5, 15), (6, 17), (7, 18), (8, 19), (9, 20))},
+    "f12": "\x1b[24~",
     **{f"c-{chr(code + 96)}": chr(code) for code in range(1, 27) if code not in (9, 13)},
 }
 """What prompt_toolkit calls a key → what xterm sends."""
@@ -365,6 +366,34 @@ def search(on: Session, press: Press) -> None:
     assert 217 in numbers(on.shown)
 
 
+@deed("results")
+def results(on: Session, press: Press) -> None:
+    on.shown.line("/search 110 in:#one")
+    on.wait_input("1 of 1: 110 in:#one")
+    on.shown.press("esc")
+    on.wait_input(">")
+    on.typed("a draft")
+    before = talk(on.shown)
+    press()
+    on.wait_input("1 of 1: 110 in:#one")
+    assert rows(on.shown)[-2].startswith("> ")
+    assert "line 110" in rows(on.shown)[-2]
+    on.shown.press("esc")
+    on.shown.wait(lambda _: talk(on.shown) == before and on.input() == "> a draft")
+
+
+@deed("back")
+def back(on: Session, press: Press) -> None:
+    on.go(2)
+    before = talk(on.shown)
+    on.shown.line("/search 90 in:#one")
+    on.wait_input("1 of 1: 90 in:#one")
+    on.shown.press("enter")
+    on.shown.wait(lambda _: on.room() == 1 and on.scrolled() and 90 in numbers(on.shown))
+    press()
+    on.shown.wait(lambda _: on.room() == 2 and talk(on.shown) == before and on.input() == ">")
+
+
 @deed("bare")
 def bare(on: Session, press: Press) -> None:
     on.typed("a draft")
@@ -397,7 +426,7 @@ def mouse(on: Session, press: Press) -> None:
 def help_key(on: Session, press: Press) -> None:
     on.typed("a draft")
     press()
-    on.shown.wait(lambda text: "/join ROOM" in text and on.input() == "> a draft")
+    on.shown.wait(lambda text: "/join [--private] ROOM" in text and on.input() == "> a draft")
 
 
 @deed("rooms")

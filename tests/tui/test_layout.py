@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,12 +24,12 @@ from ipcchat.terminal.frame import Frame
 from ipcchat.tui.editor import Editor
 from ipcchat.tui.finding import Finding
 from ipcchat.tui.layout import LEFT, RIGHT, compose
-from ipcchat.tui.modes import Asking, Bare, Mode
+from ipcchat.tui.modes import Asking, Bare, Mode, Switching
 from ipcchat.tui.operator import OperatorDesk
 from ipcchat.tui.panes import Panes
+from ipcchat.tui.results import Results, Ways
 from ipcchat.tui.scrollback import Scrollback
-from ipcchat.tui.switching import Switching
-from ipcchat.wire.messages import FollowOk, Member, Room
+from ipcchat.wire.messages import FollowOk, Member, Room, SearchOk
 
 pytestmark = pytest.mark.asyncio
 
@@ -84,7 +85,7 @@ class Sight:
         return Asking(Question(" quit 日本語 all the same?" * 3 + "  y yes · n no", {}), self.end)
 
     def switched(self) -> Mode:
-        return Switching(self.model, lambda number: None, self.end)
+        return Switching(self.model, lambda number: None, lambda nick: None, self.end)
 
     def lost(self) -> Mode:
         mode = self.switched()
@@ -100,6 +101,12 @@ class Sight:
             mode.press(char, char)
         return mode
 
+    def listed(self) -> Mode:
+        nothing: Any = lambda *said: None  # noqa: E731
+        ways = Ways(nothing, nothing, nothing, nothing, nothing, self.end)
+        items = [line for line in self.model.rooms[LAB].lines if isinstance(line, Entry)]
+        return Results(self.model, "日本", SearchOk(1, items[::-1]), nothing, ways, "%H:%M")
+
     def end(self) -> None:
         self.panes.mode = None
 
@@ -110,6 +117,7 @@ MODES: dict[str, Callable[[Sight], Mode | None]] = {
     "switching": Sight.switched,
     "nothing to switch to": Sight.lost,
     "finding": Sight.found,
+    "what was found": Sight.listed,
 }
 
 

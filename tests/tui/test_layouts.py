@@ -1,6 +1,7 @@
 """The screen at 40×10, 80×24 and 200×50, full of text that terminals measure in their own ways."""
 
 import re
+import signal
 from collections.abc import Iterator
 
 import pyte
@@ -172,10 +173,65 @@ def test_what_opens_leaves_all_else_in_place(shown: Terminal, columns: int, line
     shown.wait(lambda text: clockless(text) == before)
 
 
+@pytest.mark.parametrize(("columns", "lines"), SIZES)
+def test_what_was_found_is_in_its_columns_and_leads_there(
+    shown: Terminal, columns: int, lines: int
+) -> None:
+    resize(shown, columns, lines)
+    before = clockless(shown.text())
+    shown.line("/search end in:#wide")
+    shown.wait(lambda _: rows(shown)[-1] == "12 of 12: end in:#wide")
+    status = next(y for y, row in enumerate(rows(shown)) if row.startswith(" ["))
+    whole(shown, below=lines - 1 - status)
+    listed = rows(shown)[status + 2 : -1]
+    assert len(listed) >= min(4, lines - 6)
+    assert listed[-1].startswith("> ")
+    for y in range(status + 2, lines - 1):
+        row = [cell(shown, x, y) for x in range(columns)]
+        # its words are in sight, and stand out by more than colour
+        assert "end" in "".join(char.data for char in row if char.underscore), listed
+    shown.press("up", "enter")
+    shown.wait(lambda _: rows(shown)[-1] == ">" and "\u05e9\u05dc\u05d5\u05dd" in shown.text())
+    whole(shown)
+    shown.press("esc")
+    shown.wait(lambda text: clockless(text)[80:] == before[80:] or clockless(text) == before)
+
+
+def test_the_mouse_leaves_what_was_found_in_place(shown: Terminal) -> None:
+    resize(shown, 80, 24)
+    shown.line("/mouse on")
+    shown.line("/search end in:#wide")
+    shown.wait(lambda _: rows(shown)[-1].startswith("12 of 12"))
+    shown.type("\x1b[<64;60;5M\x1b[<0;3;3M\x1b[<0;3;3m")  # the wheel, and a click on a room
+    shown.press("up")
+    shown.wait(lambda _: rows(shown)[-1].startswith("11 of 12") and "#wide" in rows(shown)[0])
+    shown.press("esc")
+    shown.wait(lambda _: rows(shown)[-1] == ">")
+    shown.line("/mouse off")
+    shown.line("the last")
+
+
+def test_a_search_that_takes_its_time_can_be_given_up(server: Process, shown: Terminal) -> None:
+    resize(shown, 80, 24)
+    server.popen.send_signal(signal.SIGSTOP)
+    try:
+        shown.line("/search end in:#wide")
+        shown.wait("searching: Esc ends it")
+        shown.press("esc")
+        shown.wait(lambda text: "searching: Esc ends it" not in text)
+    finally:
+        server.popen.send_signal(signal.SIGCONT)
+    shown.line("the last")
+    shown.wait(lambda _: rows(shown)[-1] == ">" and talk(shown)[-1].endswith("the last"))
+    assert "12 of 12" not in shown.text()
+
+
 def test_help_fits_at_every_size(shown: Terminal) -> None:
     resize(shown, 80, 24)
     shown.line("/help")
-    shown.wait(lambda text: "/join ROOM" in text and "-MORE(" in text)  # from its beginning
+    shown.wait(
+        lambda text: "/join [--private] ROOM" in text and "-MORE(" in text
+    )  # from its beginning
     for columns, lines in SIZES:
         shown.resize(columns, lines)
         shown.type("\x1b[1;5F")

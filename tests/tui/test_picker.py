@@ -38,6 +38,8 @@ def marked(query: str, name: str) -> str | None:
         ("ist", "#İstanbul", "#[İst]anbul"),
         ("x", "#İx", "#İ[x]"),
         ("do", "#dev-ops", "#[d]ev-[o]ps"),
+        ("bo", "@bob", "@[bo]b"),
+        ("@bo", "@bob", "[@bo]b"),
         ("mr", "#myGreatRoom", "#[m]yGreat[R]oom"),
         ("ops", "#hops-ops", "#hops-[ops]"),
         ("dev ops", "#dev-ops", "#[dev]-[ops]"),

@@ -5,16 +5,20 @@ The rules of this file:
 - What is typed after a command that leads to another room is meant for there: it waits until one is
   there. Where the command fails, it is the user's again: nothing is said in the wrong room. What is
   typed before one is anywhere waits likewise.
-- A line that can't be said stays in the input. A paste stays one message; a long one asks first.
+- A line that can't be said stays in the input, with its command where it has one. A paste stays
+  one message; a long one asks first.
+- A command that may take a while, such as a search, is given up for the next one.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 from ipcchat.actions import operations
 from ipcchat.actions.face import Action, Face
 from ipcchat.actions.question import Question
 from ipcchat.commands import Invocation, OperatorsOnly, Say, parse
+from ipcchat.commands.rows import by_name
 from ipcchat.errors import IpcchatError
 from ipcchat.text import MAX_LINES
 
@@ -48,13 +52,28 @@ class Composing:
         self._enter = enter
         self._going = ""
         self._held: list[str] = []
+        self._seeking: asyncio.Task[None] | None = None
 
     @property
     def waiting(self) -> str:
         """What waits for a room, in words; empty: nothing."""
         count = len(self._held)
         what = f"/{self._going}" if self._going else "the connection"
+        if not count and self._seeking is not None:
+            return "searching: Esc ends it"
         return f"{count} line{'s' * (count != 1)} wait for {what}" if count else ""
+
+    @property
+    def seeking(self) -> bool:
+        """Whether a command takes its time that the user may give up."""
+        return self._seeking is not None
+
+    def give_up(self) -> bool:
+        """Ends such a command; whether there was one."""
+        task, self._seeking = self._seeking, None
+        if task is not None:
+            task.cancel()
+        return task is not None
 
     @property
     def going(self) -> bool:
@@ -96,20 +115,46 @@ class Composing:
             self._face.spawn(self._as_operator(line, error))
             return
         except IpcchatError as error:
-            if not line.startswith("/") or line.startswith("//"):
-                self._draft.restore(line)
             self._face.show_error(error)
+            if _says(line):
+                self._draft.restore(line)
             return
+        self.give_up()
         if asked.command.goes:
             self._going = asked.command.name
             self._face.spawn(self._go(asked))
+        elif asked.command.slow:
+            self._face.spawn(self._seek(asked))
+        elif asked.command.says:
+            self._face.spawn(self._say(asked, line))
         else:
-            self._face.spawn(self._actions[asked.command.name](self._face, asked))
+            self._face.spawn(self._do(asked))
+
+    def _do(self, asked: Invocation) -> Coroutine[Any, Any, None]:
+        return self._actions[asked.command.name](self._face, asked)
+
+    async def _say(self, asked: Invocation, line: str) -> None:
+        """Something said by a command. The error comes first: what is being typed, as the line is
+        from then on, may hold back what is to be told."""
+        try:
+            await self._do(asked)
+        except IpcchatError as error:
+            self._face.show_error(error)
+            self._draft.restore(line)
+
+    async def _seek(self, asked: Invocation) -> None:
+        self.give_up()
+        task = self._seeking = asyncio.current_task()
+        try:
+            await self._do(asked)
+        finally:
+            if self._seeking is task:
+                self._seeking = None
 
     async def _go(self, asked: Invocation) -> None:
         there = False
         try:
-            await self._actions[asked.command.name](self._face, asked)
+            await self._do(asked)
             there = True
         finally:
             self._going = ""
@@ -139,3 +184,11 @@ class Composing:
         much = "" if count <= MAX_LINES else f" (more than {MAX_LINES} can't be one message)"
         words = f"paste {count} lines?{much}  s send · j join lines · c cancel"
         self._face.ask(Question(words, {"s": send, "j": join}))
+
+
+def _says(line: str) -> bool:
+    """Whether a line is, or carries, something said."""
+    if not line.startswith("/") or line.startswith("//"):
+        return True
+    command = by_name(line.split(maxsplit=1)[0][1:].lower())
+    return command is not None and command.says

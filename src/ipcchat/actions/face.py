@@ -1,6 +1,6 @@
 """What an action needs of the screen it works on, whichever that is."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from ipcchat.actions.question import Question
@@ -11,8 +11,9 @@ from ipcchat.client.session import Session
 from ipcchat.commands import Invocation, Role
 from ipcchat.errors import IpcchatError, Refused, UsageError
 from ipcchat.settings import ClientSettings
+from ipcchat.wire.messages import SearchOk
 
-__all__ = ["Action", "Desk", "Face", "current_room", "named_room"]
+__all__ = ["Action", "Desk", "Face", "SearchOk", "current_room", "named_room"]
 
 
 class Desk(Protocol):
@@ -65,6 +66,16 @@ class Face(Protocol):
     def recall(self, room: RoomView, index: int) -> None:
         """Shows a room's lines from that one on; 0 is the oldest that is loaded."""
 
+    def show_found(
+        self, query: str, found: SearchOk, more: Callable[[], Awaitable[SearchOk]]
+    ) -> None:
+        """Shows what a search has found: `query` as typed, the first page, which may be empty, and
+        what gives the next one, as long as the last one has a `next`."""
+
+    async def show_more(self) -> None:
+        """Shows more of what was found last. Raises IpcchatError; UsageError where there is
+        none."""
+
     def connect(self, address: Address) -> None:
         """Ends the screen, to go on at another server."""
 
@@ -93,5 +104,6 @@ def named_room(face: Face, arguments: tuple[str, ...]) -> RoomView:
         return current_room(face)
     room = face.model.room_by_name(arguments[0])
     if room is None:
-        raise UsageError(f"you are not in {arguments[0]}", f"/join {arguments[0]}")
+        enter = f"/query {name[1:]}" if (name := arguments[0]).startswith("@") else f"/join {name}"
+        raise UsageError(f"you are not in {name}", enter)
     return room

@@ -180,7 +180,7 @@ async def revoke(session: Session, prefix: str) -> InviteInfo:
     found = [item for item in await invites(session) if item.hash.startswith(prefix.lower())]
     if len(found) != 1:
         many = f"{len(found)} invites begin" if found else "no invite begins"
-        raise UsageError(f"{many} with {text.visible(prefix)}", "/invites lists them")
+        raise UsageError(f"{many} with {text.visible(prefix)}", "/links lists them")
     await session.ask(messages.Revoke(0, new_draft(), found[0].hash))
     return found[0]
 

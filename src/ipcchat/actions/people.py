@@ -114,7 +114,7 @@ async def _admit(face: Face, call: Invocation) -> None:
 # --- invites ------------------------------------------------------------------------------
 
 
-async def _invite(face: Face, call: Invocation) -> None:
+async def _link(face: Face, call: Invocation) -> None:
     uses, time = int(_argument(call, 0) or 1), _argument(call, 1)
     known = face.desk.links if face.desk is not None else ()
     links = await operations.invite(face.session, uses, seconds(time) or _WEEK, known)
@@ -125,7 +125,7 @@ async def _invite(face: Face, call: Invocation) -> None:
         face.show(one, "bare")
 
 
-async def _invites(face: Face, call: Invocation) -> None:
+async def _links(face: Face, call: Invocation) -> None:
     found = await operations.invites(face.session)
     lines = [
         f"{item.hash[:_SHORT]}  for {item.uses:,} more  {_until(item.expires)}  by {item.by}"
@@ -148,7 +148,7 @@ PEOPLE: dict[str, Action] = {
     "bans": _order(_bans),
     "release": _order(_release),
     "admit": _order(_admit),
-    "invite": _order(_invite),
-    "invites": _order(_invites),
+    "link": _order(_link),
+    "links": _order(_links),
     "revoke": _order(_revoke),
 }

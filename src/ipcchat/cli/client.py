@@ -1,4 +1,5 @@
-"""`ipcchat-client`: the screen; `send`, `tail` for scripts; `identity`, `forget`: what it keeps."""
+"""`ipcchat-client`: the screen; `send`, `tail`, `search` for scripts; `identity`, `forget`: what it
+keeps."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +11,6 @@ from ipcchat.cli.screen import quick_start, screen
 from ipcchat.configuration import add_flags
 from ipcchat.errors import UsageError
 from ipcchat.settings import ClientSettings, rows
-from ipcchat.text import check_room
 
 __all__ = ["main"]
 
@@ -20,7 +20,7 @@ _EXAMPLES = """\
   ipcchat-client 'ipcchat://lab:5555/?fp=…'     the same, by a join link
   make 2>&1 | ipcchat-client send '#builds' -   say what a command printed
 """
-_COMMANDS = ("forget", "identity", "send", "tail")
+_COMMANDS = ("forget", "identity", "search", "send", "tail")
 """Each a function of the module that has its name. Only the one that is used is imported."""
 _BARE = {"-h", "--help", "--version"} | {
     f"--{row.name.replace('_', '-')}" for row in rows(ClientSettings) if row.kind == "yes or no"
@@ -69,7 +69,7 @@ def _main(arguments: list[str]) -> int:
         options.server = options.address
     settings = run.read_settings(PROGRAM, ClientSettings, options)
     address = parse_address(settings.server)
-    check_room(settings.room)
+    run.check_target(settings.room)
     if not run.on_terminal() and not settings.plain:
         raise UsageError(
             "the screen needs a terminal",

@@ -24,13 +24,15 @@ from ipcchat import __version__, configuration, paths
 from ipcchat.address import parse_address
 from ipcchat.errors import EXIT_OK, EXIT_RUNTIME, FileError, IpcchatError
 from ipcchat.settings import ClientSettings, ServerSettings
-from ipcchat.text import visible
+from ipcchat.text import check_nick, check_room, visible
 
 __all__ = [
     "EXIT_SIGINT",
+    "TARGET",
     "CommandParser",
     "Parser",
     "add_data",
+    "check_target",
     "command",
     "drop_output",
     "on_terminal",
@@ -45,6 +47,8 @@ T = TypeVar("T")
 S = TypeVar("S", ServerSettings, ClientSettings)
 
 EXIT_SIGINT = 128 + signal.SIGINT
+TARGET = "with or without its #; @NICK: direct messages with somebody"
+"""What helps about an argument that names where one talks."""
 _TOKEN = re.compile(r"(invite=)[\w-]{8,}")
 """The secret of a join link, whole or mangled."""
 _QUOTES = "'\""
@@ -147,6 +151,14 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="its settings"
     )
+
+
+def check_target(target: str) -> str:
+    """A room's name with its `#`, which `target` may lack, or `@` and a nick: the direct room with
+    somebody. Raises TextError."""
+    if target.startswith("@"):
+        return "@" + check_nick(target[1:])
+    return check_room(target)
 
 
 def read_settings(

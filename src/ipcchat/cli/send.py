@@ -12,7 +12,7 @@ from ipcchat.client.chat import connect
 from ipcchat.configuration import add_flags
 from ipcchat.errors import ConnectionLost, IpcchatError, Unreachable, UsageError
 from ipcchat.settings import ClientSettings
-from ipcchat.text import check_room, split_text
+from ipcchat.text import split_text
 
 __all__ = ["send"]
 
@@ -23,6 +23,7 @@ LIMIT = 16 * 1024 * 1024
 """Bytes of standard input that are said as one."""
 _EXAMPLES = """\
   ipcchat-client send '#lobby' the printer works again
+  ipcchat-client send '@ann' your job is done
   journalctl -f -u backup | ipcchat-client send --server lab --each-line '#ops' -
 """
 
@@ -35,7 +36,7 @@ def send(program: str, arguments: Sequence[str]) -> int:
         "69: no server; 75: the server went away, or took too long; 77: refused.",
         _EXAMPLES,
     )
-    parser.add_argument("target", metavar="ROOM", help="with or without its #")
+    parser.add_argument("target", metavar="ROOM", help=run.TARGET)
     parser.add_argument(
         "words", nargs="*", metavar="TEXT", help="what to say; - is the standard input"
     )
@@ -56,7 +57,7 @@ def send(program: str, arguments: Sequence[str]) -> int:
     if not options.timeout > 0:
         raise UsageError("--timeout: seconds, more than 0")
     settings = run.read_settings(program, ClientSettings, options)
-    room = check_room(options.target)
+    room = run.check_target(options.target)
     pieces = _pieces(options.words, each_line=options.each_line)
     return run.run(_send(settings, room, pieces, options.timeout))
 

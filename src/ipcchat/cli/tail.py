@@ -11,7 +11,6 @@ from ipcchat.client.chat import connect
 from ipcchat.configuration import add_flags
 from ipcchat.errors import FileError
 from ipcchat.settings import ClientSettings
-from ipcchat.text import check_room
 from ipcchat.transcript import as_json, as_text
 
 __all__ = ["tail"]
@@ -36,7 +35,7 @@ def tail(program: str, arguments: Sequence[str]) -> int:
         "connections.",
         _EXAMPLES,
     )
-    parser.add_argument("target", metavar="ROOM", help="with or without its #")
+    parser.add_argument("target", metavar="ROOM", help=run.TARGET)
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--last", type=_number, default=10, metavar="N", help="from the last N on (default: 10)"
@@ -49,7 +48,7 @@ def tail(program: str, arguments: Sequence[str]) -> int:
     add_flags(parser, ClientSettings, ("server", "name", "plaintext"))
     options = parser.parse_args(arguments)
     settings = run.read_settings(program, ClientSettings, options)
-    return run.run(_tail(settings, check_room(options.target), options))
+    return run.run(_tail(settings, run.check_target(options.target), options))
 
 
 async def _tail(settings: ClientSettings, room: str, options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`ipcchat-server backup`, `restore`, `export`, `check`: care of a server's history."""
+"""`ipcchat-server backup`, `restore`, `export`, `check`, `reindex`: care of a server's history."""
 
 import argparse
 from pathlib import Path
@@ -14,6 +14,7 @@ from ipcchat.transcript import as_json
 
 __all__ = ["COMMANDS", "add"]
 
+PROGRAM = "ipcchat-server"
 _EXAMPLES = {
     "backup": """\
   ipcchat-server backup /backups/chat-$(date +%F).sqlite
@@ -28,6 +29,9 @@ _EXAMPLES = {
     "check": """\
   ipcchat-server check --data ./talk
 """,
+    "reindex": """\
+  ipcchat-server reindex --data ./talk
+""",
 }
 _ABOUT = {
     "backup": (
@@ -41,14 +45,20 @@ _ABOUT = {
         "told that the history is another one. No server may run on the data.",
     ),
     "export": (
-        "print every entry of every room as JSON",
-        "Prints every entry of every room, one JSON object a line, in the shape of "
-        "`ipcchat-client tail --json`.",
+        "print every entry of the public rooms as JSON",
+        "Prints every entry of every public room, one JSON object a line, in the shape of "
+        "`ipcchat-client tail --json`. Direct messages and private rooms are left out; whoever "
+        "has the history's file, or a backup, can read them.",
     ),
     "check": (
         "look for damage in the history",
         "Looks at every page, index and number of the history. Exit code 0: it is sound; 1: it "
         "is not, and what is wrong is printed.",
+    ),
+    "reindex": (
+        "make the index for search anew",
+        "Makes the index that search uses anew, from the history. No server may run on the data; "
+        "one mends what it lacks by itself.",
     ),
 }
 
@@ -111,4 +121,18 @@ def _check(settings: ServerSettings, options: argparse.Namespace) -> int:
     return EXIT_RUNTIME
 
 
-COMMANDS = {"backup": _backup, "restore": _restore, "export": _export, "check": _check}
+def _reindex(settings: ServerSettings, options: argparse.Namespace) -> int:
+    from ipcchat.search.rebuild import reindex
+
+    count = reindex(data_of(settings), lambda line: run.say(PROGRAM, line))
+    run.show(f"indexed {count:,} entries\n")
+    return 0
+
+
+COMMANDS = {
+    "backup": _backup,
+    "restore": _restore,
+    "export": _export,
+    "check": _check,
+    "reindex": _reindex,
+}

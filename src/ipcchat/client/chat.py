@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ipcchat import names, text
+from ipcchat import text
 from ipcchat.address import parse_address
 from ipcchat.client import intake, queries
 from ipcchat.client.feed import Feed
@@ -31,22 +31,23 @@ from ipcchat.errors import ConnectionLost, IpcchatError, Refused, UsageError
 from ipcchat.paths import login_name
 from ipcchat.settings import ClientSettings
 from ipcchat.wire.messages import (
+    Away,
     Gap,
     HelloOk,
-    Join,
     LoginOk,
     Member,
     Nick,
     Part,
     Presence,
     Room,
+    RoomInvite,
+    RoomUninvite,
     Topic,
     Unfollowed,
+    WhoisOk,
 )
 
 __all__ = ["Chat", "connect"]
-
-_PAGE = 1000
 
 
 def connect(
@@ -108,7 +109,7 @@ class Chat:
         self._timeout = timeout
         self._state_dir = state_dir
         self._settings = settings
-        self._numbers: dict[str, int] = {}
+        self._numbers = queries.Numbers(self.request)
         self._feeds: dict[int, Feed] = {}
         self._lifeline: Lifeline
         self._outbox: Outbox
@@ -152,17 +153,8 @@ class Chat:
             nick = self.name or text.safe_nick(login_name(), "guest")
             return Credentials(nick, quiet=self._quiet, device=new_draft())
         with open_profile(self.name, state_dir=self._state_dir) as profile:
-            profile.identity.public  # noqa: B018  loads the library here, off the loop
-            return Credentials(
-                profile.nick,
-                profile.secret,
-                profile.identity,
-                profile.asked,
-                self._quiet,
-                moved=profile.moved,
-                moved_at=profile.moved_at,
-                invite=self._address.invite,
-                device=new_draft(),
+            return profile.credentials(
+                quiet=self._quiet, invite=self._address.invite, device=new_draft()
             )
 
     async def _run(self) -> None:
@@ -198,26 +190,22 @@ class Chat:
         self.epoch = hello.epoch
         self.account, self.name = login.account, intake.clean_name(login.nick)
         self.role = intake.clean_name(login.role)
+        self._numbers.forget_nicks()
         self._outbox.up(link)
         for feed in self._feeds.values():
             feed.up()
 
     def event(self, event: Struct) -> None:
         """The server told something."""
-        if type(event) is Entry:
+        if isinstance(event, Entry | Gap | Unfollowed):
             feed = self._feeds.get(event.room)
             if feed is not None:
-                feed.entry(event)
-        elif isinstance(event, Gap):
-            feed = self._feeds.get(event.room)
-            if feed is not None:
-                feed.gap(event)
-        elif isinstance(event, Unfollowed):
-            feed = self._feeds.get(event.room)
-            if feed is not None:
-                feed.unfollowed(event)
-        elif isinstance(event, Presence) and event.account == self.account:
-            self.name = intake.clean_name(event.nick) or self.name
+                feed.event(event)
+        elif isinstance(event, Presence):
+            nick = intake.clean_name(event.nick)
+            if event.account == self.account:
+                self.name = nick or self.name
+            self._numbers.met(event.account, nick)
 
     def applied(self) -> None:
         """All events of a chunk have been handed over."""
@@ -304,49 +292,74 @@ class Chat:
         """At most `limit` entries, ascending: the first after a seq, or the last before one
         (without either, the last there are)."""
         number = await self._number(room)
-        entries: list[Entry] = []
-        while len(entries) < limit:
-            size = min(limit - len(entries), _PAGE)
-            page = await queries.history(
-                self.request, number, after=after, before=before, limit=size
+        return await queries.entries(self.request, number, after=after, before=before, limit=limit)
+
+    async def search(
+        self, words: str, *, room: str = "", nick: str = "", after: int = 0, before: int = 0
+    ) -> AsyncIterator[Entry]:
+        """The messages that have all these words, of those one may read, the newest first.
+
+        `room`, `nick`: only there, only by who has it. `after`, `before`: said at or after, and
+        before, in ms since 1970 UTC. Raises TextError, Refused (`bad_query`), ConnectionLost.
+        """
+        number = await self._number(room) if room else 0
+        next = ""
+        while True:
+            page = await queries.search(
+                self.request, words, room=number, nick=nick, after=after, before=before, next=next
             )
-            if after is not None:
-                entries += page.entries
-            else:
-                entries[:0] = page.entries
-            if not page.entries or not page.more:
-                break
-            if after is not None:
-                after = page.entries[-1].seq
-            else:
-                before = page.entries[0].seq
-        return entries
+            for entry in page.items:
+                yield entry
+            if page.next in ("", next):
+                return
+            next = page.next
 
     # --- rooms ------------------------------------------------------------------------
 
     async def _number(self, room: str) -> int:
         if self._ended is not None:
             raise self._ended
-        key = names.key(text.check_room(room))
-        number = self._numbers.get(key)
-        if number is None:
-            item = await queries.find_room(self.request, text.check_room(room))
-            number = self._numbers[key] = item.room
-        return number
+        return await self._numbers.of(room)
 
     async def rooms(self) -> list[Room]:
-        """Every room at the server."""
+        """Every room that one may see: see `joined`, `access` and `invited` of each."""
         return await queries.every_room(self.request)
 
     async def members(self, room: str) -> list[Member]:
         """Who is a member of a room."""
         return await queries.every_member(self.request, await self._number(room))
 
-    async def join(self, room: str) -> Room:
-        """Becomes a member of a room, which is made when there is none of that name."""
-        room = text.check_room(room)
-        await self.request(Join(0, new_draft(), name=room))
-        return await queries.find_room(self.request, room)
+    async def join(self, room: str, private: bool = False) -> Room:
+        """Becomes a member of a room, which is made when there is none of that name; `private`:
+        one that is not open to all."""
+        return await queries.join(self.request, room, private=private)
+
+    async def direct(self, nick: str) -> Room:
+        """The direct room with somebody, made at first use; its name is `@` and the nick, and may
+        be used wherever a room's is."""
+        return await queries.join(self.request, "@" + nick.removeprefix("@"))
+
+    async def invite(self, room: str, nick: str) -> None:
+        """Lets somebody join a private room."""
+        number, nick = await self._number(room), queries.nick_of(nick)
+        await self.request(RoomInvite(0, new_draft(), number, nick))
+
+    async def uninvite(self, room: str, nick: str) -> None:
+        """Takes that back, or removes who has joined."""
+        number, nick = await self._number(room), queries.nick_of(nick)
+        await self.request(RoomUninvite(0, new_draft(), number, nick))
+
+    async def whois(self, nick: str) -> WhoisOk:
+        """Who has a nick. Raises Refused (`no_account`)."""
+        return await queries.whois(self.request, nick)
+
+    async def away(self, why: str = "") -> None:
+        """Says that one is not at the keyboard, until `back`."""
+        await self.request(Away(0, True, text.check_topic(why)))
+
+    async def back(self) -> None:
+        """Takes that back."""
+        await self.request(Away(0, False))
 
     async def part(self, room: str) -> None:
         """Ends membership of a room."""

@@ -177,6 +177,15 @@ class Feed:
 
     # --- events -----------------------------------------------------------------------
 
+    def event(self, event: Entry | Gap | Unfollowed) -> None:
+        """The server told something of the room."""
+        if type(event) is Entry:
+            self.entry(event)
+        elif isinstance(event, Gap):
+            self.gap(event)
+        elif isinstance(event, Unfollowed):
+            self.unfollowed(event)
+
     def entry(self, entry: Entry) -> None:
         """An entry of the room has come."""
         if not self._epoch or self._held or entry.seq <= self._seq:
@@ -203,8 +212,9 @@ class Feed:
             self._seq, self._mark = event.first - 1, ""
 
     def unfollowed(self, event: Unfollowed) -> None:
-        """The server ended the subscription; without a code it was asked to."""
-        if event.code:
+        """The server ended the subscription; without a code it was asked to, from here or, where
+        one leaves a private room, at another device."""
+        if event.code or not (self._asked or self._held):
             self._later(_PAUSE)
 
 

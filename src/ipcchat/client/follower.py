@@ -1,8 +1,10 @@
-"""Keeps the model's rooms followed: a subscription is a cursor, and this file asks for it.
+"""Keeps the model's rooms followed: a subscription is a cursor, and this file asks for it; and for
+pages of what was said before.
 
 Joining, coming back and a missing entry are one thing here: `follow` the room from its cursor. A
 cursor that the server does not know any more starts the room over. What the user has read is told
-to the server from here too, seldom: it is state, not an entry.
+to the server from here too, seldom: it is state, not an entry. A page of the past is put where it
+belongs when it comes, by its numbers; what has come meanwhile stays.
 """
 
 import asyncio
@@ -15,8 +17,11 @@ from ipcchat.client import intake
 from ipcchat.client.lifeline import Lifeline
 from ipcchat.client.link import Link
 from ipcchat.client.model import Model, RoomView
+from ipcchat.client.outbox import Outbox
+from ipcchat.client.queries import Ask
+from ipcchat.errors import Refused
 from ipcchat.settings import ClientSettings
-from ipcchat.wire.messages import Error, Follow, FollowOk, Read
+from ipcchat.wire.messages import Error, Follow, FollowOk, History, HistoryOk, Read
 
 __all__ = ["Follower"]
 
@@ -25,15 +30,30 @@ _READ_EVERY = 30.0
 _PAUSE = 1.0
 """Seconds before what the server refused or ended for now is asked for again."""
 _LONGEST_PAUSE = 60.0
+_MOST = 1000
+"""Entries of a page."""
 
 
 class Follower:
-    """Owns the subscriptions of one connection after the other. Its methods do not await."""
+    """Owns the subscriptions of one connection after the other."""
 
-    def __init__(self, model: Model, lifeline: Lifeline, settings: ClientSettings) -> None:
+    def __init__(
+        self,
+        model: Model,
+        lifeline: Lifeline,
+        settings: ClientSettings,
+        *,
+        ask: Ask,
+        outbox: Outbox,
+        changed: Callable[[], None],
+    ) -> None:
+        """`ask` outlives connections, for a while. `outbox` is told of entries that came."""
         self._model = model
         self._lifeline = lifeline
         self._settings = settings
+        self._ask = ask
+        self._outbox = outbox
+        self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._asked: set[RoomView] = set()
         self._told: dict[int, int] = {}
@@ -95,12 +115,71 @@ class Follower:
         elif isinstance(reply, Error) and reply.code == "regressed" and resumed:
             self._model.start_over(room)
             self.follow(room)
+        elif isinstance(reply, Error) and reply.code == "no_room":
+            self._model.lose(room, f"{room.name} is gone: {intake.refused(reply).text}")
         elif isinstance(reply, Error):
             self._model.note(room.number, f"{room.name}: {intake.refused(reply).text}", "error")
             if reply.retry:
                 self.put_off(room, min(reply.wait_ms / 1000, _LONGEST_PAUSE) or _PAUSE)
 
+    # --- the past ---------------------------------------------------------------------
+
+    async def fetch_older(self, room: int, limit: int = 0) -> int:
+        """Puts a page of older history before the room's lines; how many entries that were.
+
+        `limit` 0: a page as in the settings. While a page is on its way it does nothing. Raises
+        Refused, ConnectionLost.
+        """
+        view = self._model.rooms.get(room)
+        if view is None or view.loading or view.complete or not view.epoch:
+            return 0
+        top = view.top
+        request = History(0, room, before=top + 1, limit=limit or self._settings.page)
+        page = await self._fetch(view, request)
+        return self._model.prepend(view, page) if page is not None and view.top == top else 0
+
+    async def surroundings(self, room: int, seq: int, rows: int = 100) -> None:
+        """Loads the entries around that seq, about `rows`, half of them before it.
+
+        Where they don't join what is loaded, a line (`Hole`) stands for what is left out. Lines
+        below those put in keep their keys; where the seq is, `RoomView.after` says. Raises Refused
+        (`no_room`: it is none of the model's), ConnectionLost.
+        """
+        view = self._model.rooms.get(room)
+        if view is None or not view.epoch:
+            raise Refused("no_room")
+        half = max(1, min(rows, _MOST) // 2)
+        low, high = view.missing(max(1, seq - half), seq + half)
+        if low <= high:
+            page = await self._fetch(view, History(0, room, after=low - 1, limit=high - low + 1))
+            if page is not None:
+                self._model.insert(view, page)
+                self._changed()
+
+    async def _fetch(self, view: RoomView, request: History) -> HistoryOk | None:
+        """A page; None: the room has started over meanwhile."""
+        epoch, view.loading = view.epoch, True
+        self._changed()
+        try:
+            page: HistoryOk = await self._ask(request)
+        except Refused as error:
+            if error.code != "regressed":
+                raise
+            return None  # the history of this room is another one now
+        finally:
+            view.loading = False
+            self._changed()
+        if view.epoch != epoch:
+            return None
+        for entry in page.entries:
+            self._outbox.seen(view.number, entry.draft)
+        return page
+
     # --- read markers -----------------------------------------------------------------
+
+    def known(self, room: int, seq: int) -> None:
+        """The server has the marker there, or beyond: it need not be told."""
+        self._told[room] = max(seq, self._told.get(room, 0))
 
     def tell_read(self) -> None:
         """Tells the server how far the user has read, where that has changed."""

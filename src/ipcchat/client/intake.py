@@ -17,9 +17,12 @@ from ipcchat.wire.messages import (
     LoginOk,
     LogLine,
     Member,
+    Presence,
     Room,
+    SearchOk,
     SessionInfo,
     StatusOk,
+    WhoisOk,
 )
 
 __all__ = [
@@ -30,9 +33,12 @@ __all__ = [
     "clean_login",
     "clean_member",
     "clean_name",
+    "clean_presence",
     "clean_room",
+    "clean_search",
     "clean_session",
     "clean_status",
+    "clean_whois",
     "farewell",
     "refused",
 ]
@@ -95,13 +101,48 @@ def clean_room(room: Room) -> Room:
         members=room.members,
         topic=clean_line(room.topic),
         joined=room.joined,
-        read=room.read,
+        read=min(room.read, room.head),
+        access=clean_name(room.access),
+        peer=room.peer,
+        unread=room.unread,
+        messages=room.messages,
+        since=_time(room.since),
+        first=room.first,
+        invited=clean_name(room.invited),
     )
 
 
 def clean_member(member: Member) -> Member:
     """An item of a list of members."""
     return Member(member.account, clean_name(member.nick), clean_name(member.status))
+
+
+def clean_presence(event: Presence) -> Presence:
+    """Somebody's latest state; why, only of who is away."""
+    status = clean_name(event.status)
+    text = clean_line(event.text) if status == "away" else ""
+    return Presence(event.account, clean_name(event.nick), status, event.room, text)
+
+
+def clean_whois(ok: WhoisOk) -> WhoisOk:
+    """Who has a nick."""
+    return WhoisOk(
+        ok.id,
+        account=ok.account,
+        nick=clean_name(ok.nick),
+        role=clean_name(ok.role),
+        status=clean_name(ok.status),
+        text=clean_line(ok.text),
+        since=_time(ok.since),
+        rooms=[clean_name(name) for name in ok.rooms],
+        more=ok.more,
+    )
+
+
+def clean_search(page: SearchOk) -> SearchOk:
+    """A page of what was found. Where it goes on is for the server alone."""
+    items = [clean_entry(entry) for entry in page.items]
+    return SearchOk(page.id, items, next=page.next, cut=page.cut, lag=page.lag)
 
 
 def clean_log(line: LogLine) -> LogLine:

@@ -15,6 +15,8 @@ import asyncio
 import random
 import socket
 import ssl
+import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -27,7 +29,6 @@ from ipcchat import paths
 from ipcchat.address import Address
 from ipcchat.client.connector import NoAnswer, dial
 from ipcchat.client.link import Credentials, Link
-from ipcchat.client.waking import Waking, boot_time
 from ipcchat.errors import (
     ConnectionLost,
     FileError,
@@ -42,7 +43,7 @@ from ipcchat.trust.identity import NO_TLS
 from ipcchat.trust.pins import FILE, Pins, Trust
 from ipcchat.wire.messages import HelloOk, LoginOk
 
-__all__ = ["Lifeline", "Owner", "backoff"]
+__all__ = ["Lifeline", "Owner", "Waking", "backoff", "boot_time"]
 
 _MOST = 300.0
 """Seconds that a server may ask a client to stay away."""
@@ -51,6 +52,11 @@ _STABLE = 5.0
 _STEPS = 32
 _FLUSH = 1.0
 """Seconds that the last requests may take to leave."""
+LOOK = 2.0
+"""Seconds between two looks."""
+ASLEEP = 5.0
+"""Seconds more than expected between two looks, that count as sleep: the machine's, or that of a
+process that was stopped."""
 
 
 class Owner(Protocol):
@@ -74,6 +80,45 @@ def backoff(tries: int, outage: float, settings: ClientSettings) -> float:
     early = outage < settings.retry_early_for
     most = settings.retry_early if early else settings.retry_late
     return float(min(most, settings.retry_first * 2 ** min(tries, _STEPS)))
+
+
+def boot_time() -> float:
+    """Seconds on a clock that goes on while the machine sleeps, as the loop's own need not."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.time()
+
+
+class Waking:
+    """Calls `woke` soon after the machine slept, from `start` to `stop`: a laptop that wakes has
+    dead connections, and should not wait for their deadlines to find out."""
+
+    def __init__(self, woke: Callable[[], None], clock: Callable[[], float] = boot_time) -> None:
+        self._woke = woke
+        self._clock = clock
+        self._seen = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begins to look, on the running loop."""
+        self._seen = self._clock()
+        self._timer = asyncio.get_running_loop().call_later(LOOK, self.look)
+
+    def look(self) -> None:
+        """Looks now, and again in a while."""
+        self.stop()
+        before, self._seen = self._seen, self._clock()
+        self._timer = asyncio.get_running_loop().call_later(LOOK, self.look)
+        if self._seen - before > LOOK + ASLEEP:
+            self._woke()
+
+    def stop(self) -> None:
+        """Looks no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class Lifeline:

@@ -21,7 +21,7 @@ from msgspec.structs import astuple
 
 from ipcchat.entries import Entry
 
-__all__ = ["Level", "Line", "Lines", "Notice"]
+__all__ = ["Hole", "Level", "Line", "Lines", "Notice"]
 
 Level: TypeAlias = Literal["info", "error", "help", "bare"]
 """`bare`: from the first column on, to be copied."""
@@ -44,6 +44,16 @@ class Notice:
     """Milliseconds since 1970 UTC."""
     text: str
     level: Level = "info"
+
+
+@dataclass(slots=True)
+class Hole(Notice):
+    """Stands for entries that are not loaded, between others that are."""
+
+    after: int = 0
+    """The seq before the first of them …"""
+    until: int = 0
+    """… and the one after the last."""
 
 
 Line: TypeAlias = Entry | Notice

@@ -32,7 +32,22 @@ from ipcchat.errors import (
 )
 from ipcchat.settings import ClientSettings
 from ipcchat.trust.identity import NO_TLS, Identity, new_nonce, transcript
-from ipcchat.wire.messages import Bye, Error, Hello, HelloOk, Login, LoginOk, Ping
+from ipcchat.wire.messages import (
+    Away,
+    Bye,
+    Direct,
+    Error,
+    Hello,
+    HelloOk,
+    Join,
+    Login,
+    LoginOk,
+    Ping,
+    RoomInvite,
+    RoomUninvite,
+    Search,
+    Whois,
+)
 from ipcchat.wire.protocol import Protocol, Role, State
 
 __all__ = ["VERSION", "Credentials", "Done", "Link"]
@@ -50,6 +65,16 @@ _IN_FLIGHT = 64
 """Requests in flight where the server names no limit."""
 _WAITING = 10_000
 """Requests that may wait for their turn."""
+
+_NEEDS: dict[type[Struct], tuple[str, str]] = {
+    Away: ("away", "does not know who is away"),
+    Direct: ("direct", "has no direct messages"),
+    RoomInvite: ("private", "has no private rooms"),
+    RoomUninvite: ("private", "has no private rooms"),
+    Search: ("search", "has no search"),
+    Whois: ("whois", "does not tell who has a nick"),
+}
+"""The feature that a request needs, and what a server without it lacks."""
 
 Done: TypeAlias = Callable[[Any], None]
 """Gets the reply: the `ok`, an `Error`, or None when the connection was lost before it."""
@@ -133,6 +158,8 @@ class Link(asyncio.BufferedProtocol):
         self._heard = self._loop.time()
         self._pinged = False
         self._timer: asyncio.TimerHandle | None = None
+        self.features: frozenset[str] = frozenset()
+        """What the server can do besides the first day's protocol."""
         self.why: IpcchatError | None = None
         """Why the connection was or will be lost, where that is known."""
         self.wait_ms = 0
@@ -283,7 +310,12 @@ class Link(asyncio.BufferedProtocol):
         cast(asyncio.Transport, self._transport).write(data)
 
     async def request(self, request: Struct) -> Any:
-        """Asks and waits for the `ok`. Raises Refused, ConnectionLost."""
+        """Asks and waits for the `ok`. Raises Refused (`unknown_type`, without asking, where the
+        server lacks what is needed), ConnectionLost."""
+        private = isinstance(request, Join) and request.private
+        feature, lack = _NEEDS[RoomInvite] if private else _NEEDS.get(type(request), ("", ""))
+        if feature and feature not in self.features:
+            raise Refused("unknown_type", f"this server {lack}")
         future: asyncio.Future[Any] = self._loop.create_future()
         self.ask(request, partial(_settle, future))
         reply = await future
@@ -310,6 +342,7 @@ class Link(asyncio.BufferedProtocol):
                 ) from None
             raise
         hello.epoch = intake.clean_name(hello.epoch)
+        self.features = frozenset(hello.features)
         for number in range(1, 10):
             nick = who.nick if number == 1 else f"{who.nick[:30]}-{number}"
             try:

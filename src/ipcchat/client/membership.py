@@ -21,9 +21,12 @@ from ipcchat.client.link import Link
 from ipcchat.client.model import Model, Pending, RoomView, now_ms
 from ipcchat.client.outbox import Outbox, new_draft
 from ipcchat.errors import ConnectionLost, IpcchatError, Refused
-from ipcchat.wire.messages import Join, Room
+from ipcchat.wire.messages import Away, Part, Read, Room, Unfollow
 
 __all__ = ["Arrival", "Membership"]
+
+_LIST_EVERY = 0.25
+"""Seconds between two looks at the list of rooms."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None] | None]
 
@@ -67,6 +70,12 @@ class Membership:
         self._arriving: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._look_again = False
+        self._listing: asyncio.Task[None] | None = None
+        self._list_again = False
+        self._edits = 0
+        """Rooms that were entered or left from here: what was listed before is out of date."""
+        self._went = False
+        """Whether one went away from here, rather than from another device."""
 
     # --- on each connection -----------------------------------------------------------
 
@@ -84,25 +93,25 @@ class Membership:
         """Logged in: the rooms one is in may be others than before."""
         if self._arriving is not None:
             self._arriving.cancel()
-        self._arriving = self._spawn(self._arrive(link))
+        away = self._model.away if self._went else None
+        self._arriving = self._spawn(self._arrive(link, away))
 
-    async def _arrive(self, link: Link) -> None:
+    async def _arrive(self, link: Link, away: str | None) -> None:
         model = self._model
         before = {number for number in model.rooms if number > 0}
         try:
             items = await queries.every_room(link.request)
-            joined = {item.room: item for item in items if item.joined}
+            joined = self._joined(items)
             for room in tuple(model.rooms.values()):
                 if room.number < 0:
                     await self._regain(room, items)
-            for number in before - set(joined):
-                lost = model.rooms[number].name
-                model.remove_room(number)
-                model.note(0, f"you are not in {lost} any more")
+            self._leave(before - set(joined), told=True)
+            self._invited(items)
             error = await self._join_wanted(joined)
             if isinstance(error, ConnectionLost) and self._lifeline.link is not link:
                 return  # the next connection starts over
             self._enter_all(joined.values())
+            self._follower.tell_read()  # other devices count from here on
         except ConnectionLost:
             return
         except IpcchatError as refused:
@@ -113,12 +122,100 @@ class Membership:
             self.arrival.done, self.arrival.error = True, error
         self.look()
         self._changed()
+        await self._look_at_myself(link, away)
+
+    def _joined(self, items: Iterable[Room]) -> dict[int, Room]:
+        """The rooms one is in. A direct one in which nothing was said yet belongs to who began."""
+        return {
+            item.room: item
+            for item in items
+            if item.joined
+            and (item.access != "direct" or item.head > 1 or item.room in self._model.rooms)
+        }
+
+    def _invited(self, items: Iterable[Room]) -> None:
+        """The private rooms that one may join: the new ones are told of."""
+        model = self._model
+        before, model.invited = model.invited, {item.room: item for item in items if item.invited}
+        for number, item in model.invited.items():
+            if number not in before:
+                model.note(0, f"{item.invited} invites you to {item.name}: /join {item.name}")
+
+    def _leave(self, numbers: Iterable[int], *, told: bool) -> None:
+        """One is in those rooms no longer; `told`: why is not known, so one has to hear of it."""
+        for number in numbers:
+            room = self._model.rooms.get(number)
+            if room is not None:
+                say = told and room.access != "direct"
+                self._model.lose(room, f"you are not in {room.name} any more" if say else "")
+
+    # --- while connected --------------------------------------------------------------
+
+    def changed(self, what: str) -> None:
+        """The server says that a list is out of date."""
+        if what == "presence":
+            self.look()
+        elif what == "role":
+            self._spawn(self._look_up_role())
+        elif what == "rooms":
+            self._list_again = True
+            if self._listing is None or self._listing.done():
+                self._listing = self._spawn(self._list())
+
+    async def _list(self) -> None:
+        """Rooms may have been entered and left at other devices; asked for meanwhile, once more
+        afterwards."""
+        if self._arriving is not None:
+            await asyncio.wait([self._arriving])
+        while self._list_again and (link := self._lifeline.link) is not None:
+            self._list_again, edits = False, self._edits
+            before = {number for number in self._model.rooms if number > 0}
+            try:
+                items = await queries.every_room(link.request)
+            except (ConnectionLost, Refused):
+                return  # the next connection begins with the list
+            if link is not self._lifeline.link:
+                return
+            if edits != self._edits:
+                self._list_again = True
+                continue
+            joined = self._joined(items)
+            self._leave(before - set(joined), told=False)
+            self._invited(items)
+            for item in joined.values():
+                self.enter(item)
+            if not before.issuperset(joined):
+                self.look()
+            self._changed()
+            await asyncio.sleep(_LIST_EVERY)
+
+    # --- away -------------------------------------------------------------------------
+
+    async def go_away(self, why: str | None) -> None:
+        """Says that one is away, and why; None: back. Raises TextError, Refused, ConnectionLost."""
+        why = None if why is None else text.check_topic(why)
+        await self._ask(Away(0, why is not None, why or ""))
+        self._went, self._model.away = why is not None, why
+        self._changed()
+
+    async def _look_at_myself(self, link: Link, away: str | None) -> None:
+        """Who went away here is away still; else another device, or the last time, decides."""
+        with suppress(ConnectionLost, Refused):  # else the next connection does so again
+            if away is not None:
+                await link.request(Away(0, True, away))
+                self._model.away = away
+            elif "whois" in link.features:
+                me = await queries.whois(link.request, self._model.nick)
+                self._model.away = me.text if me.status == "away" else None
+        self._changed()
 
     async def _regain(self, room: RoomView, items: Iterable[Room]) -> None:
         key = names.key(room.name)
         item = next((item for item in items if names.key(item.name) == key), None)
         try:
-            if item is None or not item.joined:
+            if item is None or not item.joined or item.access != room.access:
+                if room.access == "private":  # a public one of that name would be made, or entered
+                    raise Refused("no_room")
                 item = await self.join(room.name)
         except Refused as error:
             self._model.remove_room(room.number)
@@ -132,7 +229,7 @@ class Membership:
         be had."""
         there = {names.key(item.name) for item in joined.values()}
         for name in self._wanted:
-            if names.key("#" + name.removeprefix("#")) in there:
+            if _key(name) in there:
                 continue
             try:
                 item = await self.join(name)
@@ -143,36 +240,85 @@ class Membership:
 
     def _enter_all(self, items: Iterable[Room]) -> None:
         """At once, so that nobody says in another room what was meant for the wanted one."""
-        chosen = self._model.current
+        items = list(items)
+        wanted = _key(self._wanted[0]) if self._wanted else ""
+        there = any(names.key(item.name) == wanted for item in items)
         for item in items:
-            self.enter(item)
-        room = self._model.room_by_name(self._wanted[0]) if self._wanted else None
-        if room is not None and not chosen:
-            self._model.current = room.number
+            self.enter(item, show=not there or names.key(item.name) == wanted)
         self._wanted = ()
 
     # --- rooms ------------------------------------------------------------------------
 
-    async def join(self, name: str) -> Room:
-        """Becomes a member of a room, which is made when there is none of that name.
+    async def join(self, name: str, private: bool = False) -> Room:
+        """Becomes a member of a room, which is made when there is none of that name; `@nick` is
+        the direct room with somebody.
 
         Raises TextError, Refused, ConnectionLost.
         """
-        name = text.check_room(name)
-        done = await self._ask(Join(0, new_draft(), name=name))
-        try:
-            item = await queries.find_room(self._ask, name)
-        except Refused:
-            item = Room(done.room, name)
-        item.joined = True
+        item = await queries.join(self._ask, name, private=private)
+        self._edits += 1
         return item
 
-    def enter(self, item: Room) -> RoomView:
-        """Shows a room one is a member of, and follows it."""
-        room = self._model.add_room(item)
+    async def part(self, room: int) -> None:
+        """Leaves a room. Raises Refused, ConnectionLost."""
+        await self._ask(Part(0, new_draft(), room))
+        self._edits += 1
+        link = self._lifeline.link
+        if link is not None:
+            link.ask(Unfollow(0, room), _ignore)
+        self._model.remove_room(room)
+        self._changed()
+
+    def arrive(self, item: Room) -> RoomView:
+        """Enters a room that was joined by itself."""
+        room = self.enter(item)
+        self._follower.tell_read()
+        self.look()
+        self._changed()
+        return room
+
+    def enter(self, item: Room, *, show: bool = True) -> RoomView:
+        """Shows a room one is a member of, and follows it. `show`: it may become the current one,
+        where there is none."""
+        link = self._lifeline.link
+        counts = link is not None and "unread" in link.features
+        new = item.room not in self._model.rooms
+        self._follower.known(item.room, item.read)
+        room = self._model.add_room(item, show=show, counts=counts)
         if not room.following:
             self._follower.follow(room)
+        if new:
+            room.pending += [it for it in self._model.kept.pop(room.name, ()) if it.state != "sent"]
+            for pending in room.pending:
+                pending.room = room.number
         return room
+
+    def follow_up(self) -> None:
+        """Does what the model asks for: what was to be said in a room that one is not in any more
+        is not sent, and unknown counts are asked for."""
+        for kept in self._model.kept.values():
+            for pending in kept:
+                if pending.state == "sending":
+                    self._outbox.give_up(pending, "you are not in the room any more")
+        self._recount_all()
+
+    def _recount_all(self) -> None:
+        for room in self._model.rooms.values():
+            if room.uncounted:
+                room.uncounted = False
+                self._spawn(self._recount(room))
+
+    async def _recount(self, room: RoomView) -> None:
+        """The marker is told first, so that the count is one from there on."""
+        link = self._lifeline.link
+        if link is None or room.number < 1:
+            return  # the next connection begins with all counts
+        with suppress(ConnectionLost, Refused):
+            await link.request(Read(0, room.number, room.read_seq))
+            item = await queries.find_number(link.request, room.number)
+            if self._model.rooms.get(item.room) is room:
+                self._model.recount(item)
+                self._changed()
 
     def take_up(self, room: RoomView, pending: Pending, *, known: bool) -> None:
         """Shows a line that was left of last time; `known`: the server's history is the one in
@@ -197,10 +343,6 @@ class Membership:
         else:
             self._looking = self._spawn(self._look())
 
-    def look_up_role(self) -> None:
-        """What one may do has changed: asks what it is now."""
-        self._spawn(self._look_up_role())
-
     async def _look_up_role(self) -> None:
         with suppress(ConnectionLost, Refused):  # else the next login tells
             self._model.set_role(await queries.role(self._ask))
@@ -218,3 +360,12 @@ class Membership:
                         self._changed()
             except (ConnectionLost, Refused):
                 continue
+
+
+def _key(name: str) -> str:
+    """That of a room's name, as it may be typed."""
+    return names.key(name if name.startswith("@") else "#" + name.removeprefix("#"))
+
+
+def _ignore(reply: object) -> None:
+    """Whether it was followed or not: it isn't now."""

@@ -6,9 +6,7 @@ The rules of this file:
 - `apply` takes every event of the server, in order; the session calls the other methods. The
   screen reads, and sets `current` and `focused`.
 - Everything foreign goes through `intake` before it is kept.
-- The read marker moves on leaving a room and on saying something; with what arrives only while
-  the user looks at the end of that room and had seen everything before. What was missed (before
-  the start, during a lost connection) stays new until then.
+- How far a room was read, and what in it is new, is counted by `marker`.
 """
 
 import time
@@ -19,14 +17,14 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ipcchat import names
-from ipcchat.client import intake
-from ipcchat.client.interest import Alert, Interest
+from ipcchat.client import intake, marker
+from ipcchat.client.interest import Alert, Interest, Presences
 from ipcchat.client.room import LIMIT, Level, Line, Member, Notice, Pending, RoomView, Taken
 from ipcchat.entries import Entry
 from ipcchat.settings import ClientSettings
 from ipcchat.text import clean_text
 from ipcchat.wire import messages
-from ipcchat.wire.messages import Gap, Live, Presence, Unfollowed
+from ipcchat.wire.messages import Gap, Live, Marker, Presence, Unfollowed
 
 __all__ = ["Alert", "Line", "Member", "Model", "Notice", "Pending", "RoomView", "State", "now_ms"]
 
@@ -66,10 +64,15 @@ class Model:
         self.state: State = "connecting"
         self.detail = ""
         """About `state`, for the status line."""
-        self._before: set[int] = set()
-        """Who was online when the connection was lost: their coming back is no news."""
+        self._presences = Presences()
         self.rooms: dict[int, RoomView] = {}
         """The rooms one is in, by number, in the order of joining."""
+        self.invited: dict[int, messages.Room] = {}
+        """Private rooms that one may join, by number; `invited` of each is who asked one in."""
+        self.kept: dict[str, list[Pending]] = {}
+        """By the name of a room that one is no longer in: lines that were not sent there."""
+        self.away: str | None = None
+        """What one said on going away, empty: nothing; None: one is not away."""
         self.focused = True
         """Whether the user looks at the end of the current room: set by the screen."""
         self.version = 0
@@ -109,16 +112,13 @@ class Model:
     def configure(self, settings: ClientSettings) -> None:
         """Other settings count from now on."""
         self.interest = self.interest.renewed(settings, self._nick)
-        for room in self.rooms.values():
-            for member in room.members.values():
-                self.interest.meet(member.account, member.nick)
-            room.version += 1
         self.version += 1
+        for room in self.rooms.values():
+            self._meet(room)
 
     def login(self, account: int, nick: str, role: str) -> None:
         """The server said who one is."""
-        self.account = account
-        self.nick = nick
+        self.account, self.nick = account, nick
         self.role = intake.clean_name(role)
 
     def set_role(self, role: str) -> None:
@@ -131,9 +131,8 @@ class Model:
     def set_state(self, state: State, detail: str = "") -> None:
         """How the connection is."""
         if self.state == "online" and state != "online":
-            self._before = {one for room in self.rooms.values() for one in room.online()}
-        self.state = state
-        self.detail = detail
+            self._presences.lost(self.rooms.values())
+        self.state, self.detail = state, detail
         self.version += 1
 
     # --- rooms ------------------------------------------------------------------------
@@ -153,29 +152,46 @@ class Model:
         self._current = number if number in self.rooms else 0
         entered = self.rooms.get(self._current)
         if entered is not None:
-            entered.unread = entered.mentions = 0
+            marker.clear(entered)
             entered.version += 1
         self.version += 1
 
     def room_by_name(self, name: str) -> RoomView | None:
-        """The room of that name, with or without its `#`."""
-        key = names.key("#" + name.removeprefix("#"))
+        """The room of that name, with or without its `#`; a direct one's begins with `@`."""
+        key = names.key(name if name.startswith("@") else "#" + name.removeprefix("#"))
         return next((it for it in self.rooms.values() if names.key(it.name) == key), None)
 
-    def add_room(self, item: messages.Room) -> RoomView:
-        """A room one is in now, or what has changed of it."""
+    def add_room(self, item: messages.Room, *, show: bool = True, counts: bool = False) -> RoomView:
+        """A room one is in now, or what has changed of it. `show`: it becomes the current one,
+        where there is none. `counts`: the item has the server's counts; see `recount`."""
         item = intake.clean_room(item)
         room = self.rooms.get(item.room)
         if room is None:
             room = self.rooms[item.room] = RoomView(item.room, item.name, limit=self._limit)
-            # Who was never here before has missed nothing.
-            room.read_seq = min(item.read, item.head) or item.head
-            if not self._current:
+            marker.begin(room, item)
+            if not self._current and show:
                 self._current = item.room
         room.name, room.topic, room.joined = item.name, item.topic, True
-        room.version += 1
-        self.version += 1
+        room.access, room.peer = item.access, item.peer
+        room.messages, room.since = item.messages, item.since
+        self.invited.pop(item.room, None)
+        if counts:
+            self.recount(item)
+        self._changed(room)
         return room
+
+    def recount(self, item: messages.Room) -> None:
+        """The server said how much is new in a room."""
+        room = self.rooms.get(item.room)
+        if room is not None:
+            marker.told(room, item, self._counts, shown=room.number == self._current)
+            self._changed(room)
+
+    def _counts(self, room: RoomView, entry: Entry) -> tuple[bool, bool]:
+        """Whether an entry is somebody else's message, and whether it is for the user."""
+        if entry.kind != "message" or entry.by == self.account or self.ignores(entry):
+            return False, False
+        return True, room.access == "direct" or self.interest.among(entry.text)
 
     def remove_room(self, number: int) -> None:
         """One is no longer in that room."""
@@ -184,6 +200,8 @@ class Model:
         if room is None:
             return
         room.joined = False
+        if kept := [item for item in room.pending if item.state != "sent"]:
+            self.kept.setdefault(room.name, []).extend(kept)
         if self._current == number:
             index = order.index(number)
             near = order[index - 1] if index else (order[1] if order[1:] else 0)
@@ -197,40 +215,38 @@ class Model:
         self._current = numbers.get(self._current, self._current)
         self.rooms = {}
         for room in rooms:
-            room.number = numbers.get(room.number, room.number)
-            for pending in room.pending:
-                pending.room = room.number
+            room.renumber(numbers.get(room.number, room.number))
             self.rooms[room.number] = room
         self.version += 1
 
     def start_over(self, room: RoomView) -> None:
         """The server's history of that room is not the one known here."""
         room.restart()
-        room.read_seq = room.unread = room.mentions = 0
+        room.read_seq = room.counted = room.unread = room.mentions = 0
         self.note(room.number, "the server's history has changed: this room starts over", "error")
 
     def placed(self, room: RoomView, epoch: str, ok: messages.FollowOk, *, resumed: bool) -> None:
         """The server will send what comes after `ok.from_`."""
         room.place(epoch, ok.from_, ok.first, resumed=resumed)
         room.settle()
-        if not resumed and not room.read_seq:
-            room.read_seq = ok.head
+        if not resumed and not room.read_seq and room.access != "direct":
+            marker.moved(room, ok.head, self._counts)
+        marker.placed(room)
         self.version += 1
 
     def set_members(self, room: RoomView, members: Iterable[messages.Member]) -> None:
         """Everybody who is a member of the room."""
-        room.members = {
-            item.account: Member(item.account, item.nick, item.status)
-            for item in map(intake.clean_member, members)
-        }
+        room.set_members(map(intake.clean_member, members))
+        self._meet(room)
+
+    def _meet(self, room: RoomView) -> None:
         for member in room.members.values():
             self.interest.meet(member.account, member.nick)
         self._changed(room)
 
     def mark_read(self, room: RoomView) -> None:
         """The user has seen everything in that room."""
-        room.read_seq = max(room.read_seq, room.seq)
-        room.unread = room.mentions = 0
+        marker.moved(room, room.seq, self._counts)
         self._changed(room)
 
     def note(self, number: int, text: str, level: Level = "info") -> None:
@@ -247,6 +263,11 @@ class Model:
         """Puts a page of history before a room's lines; returns how many entries were taken."""
         self.version += 1
         return room.prepend([intake.clean_entry(entry) for entry in page.entries], page.first)
+
+    def insert(self, room: RoomView, page: messages.HistoryOk) -> None:
+        """Puts a page of history where it belongs among a room's lines."""
+        room.insert([intake.clean_entry(entry) for entry in page.entries])
+        self._changed(room)
 
     def _changed(self, room: RoomView) -> None:
         room.version += 1
@@ -283,15 +304,15 @@ class Model:
         Returns the room that now has to be followed from its cursor, where there is one: entries
         are missing, or the subscription has ended.
         """
-        if type(event) is Entry:
-            return self._entry(event)
         handler = _HANDLERS.get(type(event))
-        return handler(self, event) if handler is not None else None
+        room = self.rooms.get(event.room) if handler else None  # type: ignore[attr-defined]
+        if handler and room:
+            return handler(self, room, event)
+        if isinstance(event, Presence):
+            self._presence(event)
+        return None
 
-    def _entry(self, entry: Entry) -> RoomView | None:
-        room = self.rooms.get(entry.room)
-        if room is None:
-            return None
+    def _entry(self, room: RoomView, entry: Entry) -> RoomView | None:
         entry = intake.clean_entry(entry)
         taken = room.take(entry)
         if taken is not Taken.NEW:
@@ -300,100 +321,78 @@ class Model:
         if entry.kind == "topic":
             room.topic = entry.text
         elif entry.kind in ("create", "rename"):
-            room.name = entry.text or room.name
-        elif entry.kind == "kick" and room.live:
-            room.members.pop(entry.target, None)  # that one left needs no line of its own
+            room.name = room.name if room.access == "direct" else entry.text or room.name
+        elif entry.kind in ("join", "part", "kick", "uninvite") and room.live:
+            # that one came or left needs no line of its own
+            room.moved(entry.target or entry.by, entry.nick, entry.kind == "join")
         if entry.by == self.account:
             room.own(entry)
+            marker.moved(room, entry.seq, self._counts)
         elif entry.seq > room.read_seq:
-            self._count(room, entry)
+            self._news(room, entry)
         return None
 
-    def _count(self, room: RoomView, entry: Entry) -> None:
+    def _news(self, room: RoomView, entry: Entry) -> None:
         if room.live:
             self.interest.meet(entry.by, entry.nick)
-        counts = entry.kind == "message" and not self.ignores(entry)
-        mention = counts and self.mentions(entry)
-        if room.number == self._current and self.focused:
-            if room.live and entry.seq == room.read_seq + 1:
-                room.read_seq = entry.seq
-        elif counts:
-            room.unread += 1
-            room.mentions += mention
+        looking = room.number == self._current and self.focused
+        marker.heard(room, entry, self._counts, looking=looking)
+        counts, mention = self._counts(room, entry)
         if counts and room.live and self.interest.alerts(room.name, mention, self._now()):
             self.alerts.append(Alert(room.number, entry, mention))
 
-    def _live(self, event: Live) -> RoomView | None:
-        room = self.rooms.get(event.room)
-        if room is None or not room.following:
-            return None
-        if event.head > room.seq:
-            room.following = room.live = False
-            return room
-        room.live = True
-        self._changed(room)
-        return None
+    def _live(self, room: RoomView, event: Live) -> RoomView | None:
+        self.version += 1
+        return room if room.following and not room.caught_up(event.head) else None
 
-    def _gap(self, event: Gap) -> RoomView | None:
-        room = self.rooms.get(event.room)
-        if room is None:
-            return None
+    def _gap(self, room: RoomView, event: Gap) -> RoomView | None:
         self.version += 1
         taken = room.skip(event.from_, event.first, self._now())
         room.settle()
+        marker.placed(room)
         return room if taken is Taken.HOLE else None
 
-    def _unfollowed(self, event: Unfollowed) -> RoomView | None:
-        room = self.rooms.get(event.room)
-        if room is None or not event.code:
+    def _unfollowed(self, room: RoomView, event: Unfollowed) -> RoomView | None:
+        if not event.code:
             return None  # what was asked for, by following again or by leaving
         room.following = room.live = False
         if event.code == "kicked":
-            self._removed(room)
-            return None
-        return room
-
-    def _removed(self, room: RoomView) -> None:
-        """One was removed from a room: it goes, and why is told where one is then."""
-        told = room.removal(self.account)
-        self.remove_room(room.number)
-        self.note(0, told, "error")
-
-    def _presence(self, event: Presence) -> RoomView | None:
-        nick, status = intake.clean_name(event.nick), intake.clean_name(event.status)
-        self.interest.meet(event.account, nick)
-        if event.account == self.account and nick:
-            self.nick = nick
-        room = self.rooms.get(event.room)
-        if event.room:
-            if room is not None:
-                self._moved(room, event.account, nick, status)
-            return None
-        back = status == "online" and event.account in self._before
-        self._before.discard(event.account)
-        mine = event.account == self.account
-        quiet = back or (not mine and self.interest.ignores(event.account, nick))
-        for room in self.rooms.values():
-            member = room.members.get(event.account)
-            if member is not None:
-                for told in room.seen(member, nick, status, mine=mine, quiet=quiet):
-                    self.note(room.number, told)
-                self.version += 1
+            self.lose(room, room.removal(self.account))
+        elif event.code == "no_room":
+            self.lose(room)  # left at another device
+        else:
+            return room
         return None
 
-    def _moved(self, room: RoomView, account: int, nick: str, status: str) -> None:
-        joined = status == "joined"
-        if status not in ("joined", "parted") or not room.moved(account, nick, joined):
-            return
+    def lose(self, room: RoomView, why: str = "") -> None:
+        """One is no longer in a room: it goes, and why is told where one is then."""
+        self.remove_room(room.number)
+        if why:
+            self.note(0, why, "error")
+
+    def _marker(self, room: RoomView, event: Marker) -> None:
+        marker.moved(room, event.seq, self._counts)
+        self._changed(room)
+
+    def _presence(self, event: Presence) -> None:
+        event = intake.clean_presence(event)
+        mine = event.account == self.account
+        self.interest.meet(event.account, event.nick)
+        if mine and event.nick:
+            self.nick = event.nick
+        if mine and not event.room:
+            self.away = event.text if event.status == "away" else None
+        for number, told in self._presences.apply(
+            event, self.rooms, self.interest, self.account, self._now()
+        ):
+            self.note(number, told)
         self.version += 1
-        how, ignored = self.interest.joins, self.interest.ignores(account, nick)
-        if account != self.account and how != "none" and not ignored:
-            room.tell_move(account, nick, joined, self._now(), all=how == "all")
 
 
-_HANDLERS: dict[type[Struct], Callable[[Model, Any], RoomView | None]] = {
+_HANDLERS: dict[type[Struct], Callable[[Model, RoomView, Any], RoomView | None]] = {
+    Entry: Model._entry,
     Live: Model._live,
     Gap: Model._gap,
     Unfollowed: Model._unfollowed,
-    Presence: Model._presence,
+    Marker: Model._marker,
 }

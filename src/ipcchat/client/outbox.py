@@ -11,7 +11,6 @@ The rules of this file:
 """
 
 import asyncio
-import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from msgspec import Struct
 
 from ipcchat.client import intake
 from ipcchat.client.link import Link
+from ipcchat.client.queries import new_draft
 from ipcchat.client.room import Pending
 from ipcchat.errors import ConnectionLost, IpcchatError, Refused
 from ipcchat.settings import ClientSettings
@@ -38,11 +38,6 @@ _LONGEST_PAUSE = 60.0
 Outcome: TypeAlias = Done | IpcchatError
 """Where a line is now, or why it is not."""
 Settled: TypeAlias = Callable[[Outcome], None]
-
-
-def new_draft() -> str:
-    """A fresh draft id: 128 random bits in hexadecimal."""
-    return secrets.token_hex(16)
 
 
 @dataclass(slots=True, eq=False)
@@ -233,6 +228,15 @@ class Outbox:
         if item.tried:
             self._open[item.pending.draft] = item
         self._leave(item)
+
+    def give_up(self, pending: Pending, reason: str) -> None:
+        """A line is not sent any more; it is the user's again."""
+        item = self._find(pending.draft)
+        if item is not None:
+            self._give_up(item)
+            self._settle(item, ConnectionLost(reason))
+        pending.state, pending.reason = "failed", reason
+        self._changed(pending)
 
     def retry(self, pending: Pending, settled: Settled | None = None) -> None:
         """Sends a failed line again: as the same draft while its outcome is open, else anew."""

@@ -20,12 +20,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipcchat import paths
 from ipcchat.errors import FileError, TextError
 from ipcchat.text import check_nick, fold, safe_nick
 from ipcchat.trust.identity import Identity
+
+if TYPE_CHECKING:
+    from ipcchat.client.link import Credentials
 
 if sys.platform != "win32":
     import fcntl
@@ -113,6 +116,27 @@ class Profile:
     def locked(self) -> bool:
         """Whether this is the one that somebody types under, and keeps the unsent lines."""
         return self._lock is not None
+
+    def credentials(
+        self, *, quiet: bool = False, invite: str = "", token: str = "", device: str = ""
+    ) -> "Credentials":
+        """Who one is for a server; see `link.Credentials`. Loads the library of the key: call it
+        off the loop."""
+        from ipcchat.client.link import Credentials
+
+        self.identity.public  # noqa: B018
+        return Credentials(
+            self.nick,
+            self.secret,
+            self.identity,
+            self.asked,
+            quiet,
+            moved=self.moved,
+            moved_at=self.moved_at,
+            invite=invite,
+            token=token,
+            device=device,
+        )
 
     def load_unsent(self) -> list[Any]:
         """What was said and had no outcome when the client ended. Raises FileError."""

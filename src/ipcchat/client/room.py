@@ -2,23 +2,23 @@
 
 The rules of this file:
 
-- The entries among `lines` are those with start < seq <= seq of the room: every one of them, in
-  order, once. An entry is taken only if its seq is the next one.
+- The tail are the entries with start < seq <= seq of the room: every one of them, in order, once.
+  An entry is taken only if its seq is the next one. Before it there may be islands: stretches of
+  older entries, each whole and followed by a `Hole`; they join when nothing is between them.
 - A line's key is `first_key` + its index and never changes: lines are appended, and older ones
-  prepended, which lowers `first_key`. Starting over gives keys that were never used before.
+  prepended, which lowers `first_key`. Starting over gives keys that were never used before. Only
+  what is above lines put in the middle has other keys then.
 - Nothing here does I/O, knows the time, or fails for what a server sent.
 """
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import islice
 from typing import Literal
 
-from ipcchat.client.interest import Moves
-from ipcchat.client.lines import Level, Line, Lines, Notice
+from ipcchat.client.interest import Member, People
+from ipcchat.client.lines import Hole, Level, Line, Lines, Notice
 from ipcchat.entries import Cursor, Entry
 
 __all__ = ["LIMIT", "Level", "Line", "Member", "Notice", "Pending", "RoomView", "Taken"]
@@ -26,10 +26,8 @@ __all__ = ["LIMIT", "Level", "Line", "Member", "Notice", "Pending", "RoomView", 
 LIMIT = 2_000_000
 """Lines of a room that are kept; past it the oldest tenth goes, and can be fetched again."""
 _GENERATION = 1 << 40
-_RECENT = 200
-"""Who spoke among so many last lines is a recent speaker."""
-_MOVES = 500
-"""Joins and parts that one line takes; then another begins."""
+_BEFORE = 20_000
+"""Entries of islands; past it those go that are farthest from where one looks."""
 _SAID = 10_000
 """Own lines whose drafts are remembered: what was left of last time is looked for among them."""
 
@@ -52,15 +50,6 @@ class Pending:
     """Where it is in the room, once that is known."""
 
 
-@dataclass(slots=True)
-class Member:
-    """Somebody in the room; `status` is `online`, `away` or `offline`."""
-
-    account: int
-    nick: str
-    status: str
-
-
 class Taken(Enum):
     """What became of an entry that was offered."""
 
@@ -71,56 +60,56 @@ class Taken(Enum):
     """Something before it is missing: dropped; the room has to be followed from its cursor."""
 
 
-class RoomView:
+class RoomView(People):
     """Owns what is shown of one room. The model changes it; the screen only reads it."""
 
     __slots__ = (
         "_gap",
         "_generation",
-        "_left",
+        "_islands",
         "_mark",
-        "_moves",
         "_said",
-        "_told",
+        "counted",
         "epoch",
         "first",
         "first_key",
         "following",
         "joined",
         "limit",
-        "lines",
         "live",
         "loading",
-        "members",
         "mentions",
-        "name",
+        "messages",
         "number",
         "pending",
         "read_seq",
         "seq",
+        "since",
         "start",
+        "told",
         "topic",
+        "uncounted",
         "unread",
-        "version",
     )
 
     def __init__(self, number: int, name: str, topic: str = "", limit: int = LIMIT) -> None:
+        super().__init__(name)
         self.number = number
-        self.name = name
-        """With its `#`."""
+        self.messages = 0
+        """Messages that one may read, when the server last said so …"""
+        self.since = 0
+        """… and when the first entry of those was made, in ms since 1970 UTC; 0: not known."""
         self.topic = topic
         self.joined = True
         """Whether one is a member."""
-        self.lines = Lines()
         self.first_key = 0
         """The key of the first line; line i has the key `first_key` + i."""
         self.pending: list[Pending] = []
         """Own lines without an entry yet, in order; shown after `lines`."""
-        self.members: dict[int, Member] = {}
         self.epoch = ""
         """The history that `seq` belongs to; empty before the room was followed."""
         self.start = 0
-        """The entries shown are those after this seq …"""
+        """The entries of the tail are those after this seq …"""
         self.seq = 0
         """… up to this one."""
         self.first = 1
@@ -134,9 +123,13 @@ class RoomView:
         self.unread = 0
         self.mentions = 0
         self.read_seq = 0
-        """Entries after it are new to the user."""
-        self.version = 0
-        """Grows with every change that shows."""
+        """Entries after it are new to the user; see `marker`, which changes these."""
+        self.counted = 0
+        """`unread` are among the entries up to this seq."""
+        self.uncounted = False
+        """Whether only the server can tell how much is new: it is to be asked."""
+        self.told = False
+        """Whether the server counts, too."""
         self.limit = limit
         self._generation = 0
         self._mark = ""
@@ -144,12 +137,14 @@ class RoomView:
         """The key of the line that tells of left out entries, while nothing is before it."""
         self._said: dict[str, None] = {}
         """The drafts of one's own last entries."""
-        self._moves = Moves()
-        self._told: list[Notice] = []
-        """The line of who joined and left, if it is the last, and what it was before: kept as long,
-        so that each state is an object of its own; rows are remembered by identity."""
-        self._left: deque[int] = deque(maxlen=_RECENT)
-        """Whose leaving was told: their coming back is, too."""
+        self._islands: list[tuple[int, int]] = []
+        """The first and last seq of each stretch before the tail, in order; a `Hole` follows."""
+
+    def renumber(self, number: int) -> None:
+        """The room has that number from now on."""
+        self.number = number
+        for pending in self.pending:
+            pending.room = number
 
     @property
     def failed(self) -> Pending | None:
@@ -166,21 +161,12 @@ class RoomView:
     @property
     def complete(self) -> bool:
         """Whether the oldest entry is among the lines."""
-        return bool(self.epoch) and self.start + 1 <= self.first
+        return bool(self.epoch) and self.top + 1 <= self.first
 
-    def spoke_recently(self, account: int) -> bool:
-        """Whether the account said one of the last lines."""
-        return any(
-            type(line) is Entry and line.by == account
-            for line in islice(reversed(self.lines), _RECENT)
-        )
-
-    def nicks(self, mine: int) -> list[str]:
-        """Who is here: who spoke last comes first, the account `mine` last."""
-        last = islice(reversed(self.lines), _RECENT)
-        spoke = [line.by for line in last if type(line) is Entry and line.by in self.members]
-        order = sorted(dict.fromkeys([*spoke, *self.members]), key=lambda one: one == mine)
-        return [self.members[account].nick for account in order]
+    @property
+    def top(self) -> int:
+        """The first line is that of the entry after this seq."""
+        return self._islands[0][0] - 1 if self._islands else self.start
 
     def after(self, seq: int) -> int:
         """The index of the first line from an entry after that seq on; where there is none, how
@@ -195,65 +181,11 @@ class RoomView:
                 return line.seq
         return 0
 
-    def moved(self, account: int, nick: str, joined: bool) -> bool:
-        """Somebody joined or left; whether that is news."""
-        if joined == (account in self.members):
-            return False
-        if joined:
-            self.members[account] = Member(account, nick, "online")
-        else:
-            del self.members[account]
+    def caught_up(self, head: int) -> bool:
+        """The server has sent everything up to that seq; whether that is so."""
+        self.following = self.live = head <= self.seq
         self.version += 1
-        return True
-
-    def tell_move(self, account: int, nick: str, joined: bool, time: int, *, all: bool) -> None:
-        """A line says who joined and left, one for all who do so in a row.
-
-        `all`: of everybody; else of those who spoke lately, and of those it told had left.
-        """
-        follows = bool(self.lines and self._told and self.lines[-1] is self._told[-1])
-        known = account in self._left or (follows and account in self._moves)
-        if not (all or known or self.spoke_recently(account)):
-            return
-        if joined and account in self._left:
-            self._left.remove(account)
-        elif not joined:
-            self._left.append(account)
-        if not follows or len(self._told) >= _MOVES:
-            follows, self._moves, self._told = False, Moves(), []
-        self._moves.add(account, nick, joined)
-        self._told.append(Notice(time, self._moves.text()))
-        if follows:
-            self.lines[-1] = self._told[-1]
-            self.version += 1
-        else:
-            self._append(self._told[-1])
-
-    def seen(self, member: Member, nick: str, status: str, *, mine: bool, quiet: bool) -> list[str]:
-        """A member has that nick and status; what of it is news. `quiet`: the nick alone."""
-        before, was = member.nick, member.status
-        member.nick, member.status = nick, status
-        self.version += 1
-        told = []
-        if before != nick:
-            told.append(f"{'you are' if mine else f'{before} is'} now known as {nick}")
-        if was != status and not mine and not quiet and self.spoke_recently(member.account):
-            told.append(f"{nick} is {status}")
-        return told
-
-    def online(self) -> set[int]:
-        """The accounts that are here at present."""
-        return {one.account for one in self.members.values() if one.status == "online"}
-
-    def removal(self, account: int) -> str:
-        """Tells the account that it was removed from the room; who did it, and why, as far as one
-        of the last lines says."""
-        who, why = "an operator", ""
-        for line in islice(reversed(self.lines), _RECENT):
-            if type(line) is Entry and line.kind == "kick" and line.target == account:
-                who, why = line.nick or who, line.text.partition(": ")[2]
-                break
-        return f"{who} removed you from {self.name}" + (f": {why}" if why else "")
+        return self.live
 
     # --- lines at the end -------------------------------------------------------------
 
@@ -315,15 +247,15 @@ class RoomView:
             self._forget(count - self.limit + self.limit // 10)
 
     def _forget(self, count: int) -> None:
+        if self._islands:
+            count = max(count, self._head())
+            self._islands.clear()
         self.start = self._seq_at(count - 1) or self.start
         self.lines.forget(count)
         self.first_key += count
 
     def own(self, entry: Entry) -> None:
-        """One's own entry has come: everything up to it was seen, and its line waits no more."""
-        if entry.seq > self.read_seq:
-            self.read_seq = entry.seq
-            self.unread = self.mentions = 0
+        """One's own entry has come: its line waits no more."""
         self._said[entry.draft] = None
         if len(self._said) > _SAID:
             del self._said[next(iter(self._said))]
@@ -356,13 +288,18 @@ class RoomView:
         seq that the server has.
         """
         taken: list[Entry] = []
+        top = self.top
         for entry in reversed(older):
-            if entry.seq == self.start and self.start:
+            if entry.seq == top and top:
                 taken.append(entry)
-                self.start -= 1
+                top -= 1
         # Where the server has nothing that fits, there is nothing to ask for again.
-        self.first = first if taken else self.start + 1
+        self.first = first if taken else top + 1
         if taken:
+            if self._islands:
+                self._islands[0] = (top + 1, self._islands[0][1])
+            else:
+                self.start = top
             if self._gap == self.first_key:
                 text = "messages above this line were skipped at first"
                 self.lines[0] = Notice(self.lines[0].time, text)
@@ -372,6 +309,60 @@ class RoomView:
             self.settle({entry.draft for entry in taken})
         self.version += 1
         return len(taken)
+
+    # --- lines in between -------------------------------------------------------------
+
+    def missing(self, low: int, high: int) -> tuple[int, int]:
+        """The entries from seq `low` to `high` that are not loaded, from one to another; the first
+        is after the second where all are."""
+        low, high = max(low, self.first), min(high, self.start)
+        for first, last in self._islands:
+            if first <= low <= last:
+                low = last + 1
+            if first <= high <= last:
+                high = first - 1
+        return low, high
+
+    def insert(self, page: list[Entry]) -> None:
+        """Puts a page of entries (ascending, without a hole) where it belongs before the tail."""
+        known = {line.seq: line for line in self.lines[: self._head()] if type(line) is Entry}
+        fresh = [it for it in page if it.seq <= self.start and it.seq not in known]
+        if not fresh:
+            return
+        known |= {entry.seq: entry for entry in fresh}
+        if len(known) > _BEFORE:
+            near = sorted(known, key=lambda seq: abs(seq - fresh[0].seq))
+            known = {seq: known[seq] for seq in near[:_BEFORE]}
+        if self._gap == self.first_key:  # another line tells of it now
+            self.lines.forget(1)
+            self.first_key += 1
+            self._gap = None
+        lines: list[Line] = []
+        before, head, self._islands = self.start, self._head(), []
+        islands: list[tuple[int, int]] = []
+        for seq in sorted(known):
+            if islands and islands[-1][1] == seq - 1:
+                islands[-1] = (islands[-1][0], seq)
+            else:
+                islands.append((seq, seq))
+        for index, (first, last) in enumerate(islands):
+            lines += [known[seq] for seq in range(first, last + 1)]
+            until = islands[index + 1][0] if islands[index + 1 :] else before + 1
+            if until == last + 1:
+                self.start = first - 1
+                break
+            self._islands.append((first, last))
+            told = f"{until - last - 1:,} messages in between are not loaded"
+            lines.append(Hole(known[last].time, told, after=last, until=until))
+        self.lines.forget(head)
+        self.lines.prepend(lines)
+        self.first_key += head - len(lines)
+        self.settle({entry.draft for entry in fresh})
+        self.version += 1
+
+    def _head(self) -> int:
+        """How many lines are before the tail."""
+        return sum(last - first + 2 for first, last in self._islands)
 
     # --- starting over ----------------------------------------------------------------
 
@@ -392,5 +383,6 @@ class RoomView:
         self._generation += 1
         self.first_key = self._generation * _GENERATION
         self.lines = Lines()
+        self._islands = []
         self._gap = None
         self.version += 1

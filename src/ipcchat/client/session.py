@@ -35,16 +35,18 @@ from ipcchat.settings import ClientSettings
 from ipcchat.wire.messages import (
     Changed,
     HelloOk,
-    History,
     HistoryOk,
     LoginOk,
     LogLine,
+    Marker,
     Member,
     Nick,
-    Part,
     Room,
+    RoomInvite,
+    RoomUninvite,
+    SearchOk,
     Topic,
-    Unfollow,
+    WhoisOk,
 )
 
 __all__ = ["Session"]
@@ -89,7 +91,16 @@ class Session:
             address, credentials, settings, self, insist=True, uniform=uniform
         )
         self._outbox = Outbox(settings, self._pending_changed, self._pending_dropped)
-        self._follower = Follower(self.model, self._lifeline, settings)
+        self._follower = Follower(
+            self.model,
+            self._lifeline,
+            settings,
+            ask=self.ask,
+            outbox=self._outbox,
+            changed=self._changed,
+        )
+        self.fetch_older = self._follower.fetch_older
+        self.surroundings = self._follower.surroundings
         self._membership = Membership(
             self.model,
             self._lifeline,
@@ -181,6 +192,7 @@ class Session:
         return self._group.create_task(job)
 
     def _changed(self) -> None:
+        self._membership.follow_up()
         if self._unsent is not None:
             self._keep(self._unsent)
         self.on_change()
@@ -195,12 +207,9 @@ class Session:
     @property
     def unsent(self) -> list[tuple[str, Pending]]:
         """Lines without an outcome, each with its room's name."""
-        return [
-            (room.name, pending)
-            for room in self.model.rooms.values()
-            for pending in room.pending
-            if pending.state != "sent"
-        ]
+        rooms = [(room.name, room.pending) for room in self.model.rooms.values()]
+        rooms += self.model.kept.items()
+        return [(name, item) for name, items in rooms for item in items if item.state != "sent"]
 
     @property
     def link(self) -> Link | None:
@@ -236,11 +245,10 @@ class Session:
         elif lacking is not None:
             self._follower.put_off(lacking)  # the server ended it, for a reason that may last
         elif isinstance(event, Changed):
-            if event.what == "presence":
-                self._membership.look()
-            elif event.what == "role":
-                self._membership.look_up_role()
+            self._membership.changed(event.what)
             self.on_event(Changed(intake.clean_name(event.what)))
+        elif isinstance(event, Marker):
+            self._follower.known(event.room, event.seq)
         elif isinstance(event, LogLine):
             self.on_event(intake.clean_log(event))
 
@@ -299,22 +307,44 @@ class Session:
         except TimeoutError:
             raise ConnectionLost("not connected", _HINT) from None
 
-    async def join(self, name: str) -> RoomView:
-        """Enters a room, which is made when there is none of that name. Raises TextError,
-        Refused, ConnectionLost."""
-        room = self._membership.enter(await self._membership.join(name))
-        self._membership.look()
-        self._changed()
-        return room
+    async def join(self, name: str, private: bool = False) -> RoomView:
+        """Enters a room, which is made when there is none of that name; `private`: one that is
+        not open to all (`room_taken`: there is another of that name). `@nick` is the direct room.
+        Raises TextError, Refused, ConnectionLost."""
+        return self._membership.arrive(await self._membership.join(name, private))
+
+    async def direct(self, nick: str) -> int:
+        """The number of the direct room with somebody, entered and made where there is none.
+        Raises TextError, Refused (`no_account`), ConnectionLost."""
+        return (await self.join("@" + nick.removeprefix("@"))).number
+
+    async def invite(self, room: int, nick: str) -> None:
+        """Lets somebody join a private room. Raises TextError, Refused, ConnectionLost."""
+        await self.ask(RoomInvite(0, new_draft(), room, queries.nick_of(nick)))
+
+    async def uninvite(self, room: int, nick: str) -> None:
+        """Takes that back, or removes who has joined. Raises as `invite`."""
+        await self.ask(RoomUninvite(0, new_draft(), room, queries.nick_of(nick)))
+
+    async def whois(self, nick: str) -> WhoisOk:
+        """Who has a nick, clean. Raises TextError, Refused (`no_account`), ConnectionLost."""
+        return await queries.whois(self.ask, nick)
+
+    async def away(self, text: str = "") -> None:
+        """Says that one is not at the keyboard, and perhaps why."""
+        await self._membership.go_away(text)
+
+    async def back(self) -> None:
+        """Takes that back."""
+        await self._membership.go_away(None)
+
+    async def search(self, text: str, **more: Any) -> SearchOk:
+        """One page of messages, clean; see `queries.search`, whose parameters it takes."""
+        return await queries.search(self.ask, text, **more)
 
     async def part(self, room: int) -> None:
         """Leaves a room."""
-        await self.ask(Part(0, new_draft(), room))
-        link = self._lifeline.link
-        if link is not None:
-            link.ask(Unfollow(0, room), _ignore)
-        self.model.remove_room(room)
-        self._changed()
+        await self._membership.part(room)
 
     async def set_topic(self, room: int, topic: str) -> None:
         """Sets a room's topic; an empty one clears it."""
@@ -330,41 +360,12 @@ class Session:
     async def list_members(self, name: str) -> tuple[str, list[Member]]:
         """A room's name and members, whether one is in it or not. Raises TextError, Refused,
         ConnectionLost."""
-        found = await queries.find_room(self.ask, text.check_room(name))
+        found = await queries.find_room(self.ask, queries.room_name(name))
         return found.name, await queries.every_member(self.ask, found.room)
 
     async def list_rooms(self) -> list[Room]:
         """Every room at the server."""
         return await queries.every_room(self.ask)
-
-    async def fetch_older(self, room: int, limit: int = 0) -> int:
-        """Puts a page of older history before the room's lines; how many entries that were.
-
-        `limit` 0: a page as in the settings. While a page is on its way it does nothing.
-        """
-        view = self.model.rooms.get(room)
-        if view is None or view.loading or view.complete or not view.epoch:
-            return 0
-        view.loading = True
-        place = (view.epoch, view.start)
-        self._changed()
-        try:
-            limit = limit or self.settings.page
-            page: HistoryOk = await self.ask(
-                History(0, view.number, before=view.start + 1, limit=limit)
-            )
-            if place != (view.epoch, view.start):
-                return 0
-            for entry in page.entries:
-                self._outbox.seen(view.number, entry.draft)
-            return self.model.prepend(view, page)
-        except Refused as error:
-            if error.code != "regressed":
-                raise
-            return 0  # the history of this room is another one now
-        finally:
-            view.loading = False
-            self._changed()
 
     async def history(
         self, room: int, *, after: int | None = None, before: int | None = None, limit: int = 100
@@ -372,10 +373,9 @@ class Session:
         """One page of a room's past, straight from the server."""
         return await queries.history(self.ask, room, after=after, before=before, limit=limit)
 
-    async def all_entries(self, room: int) -> AsyncIterator[Entry]:
+    def all_entries(self, room: int) -> AsyncIterator[Entry]:
         """The whole room from the server, up to the head of this moment, in order."""
-        async for entry in queries.every_entry(self.ask, room):
-            yield entry
+        return queries.every_entry(self.ask, room)
 
     async def request(self, request: Struct) -> Any:
         """Asks once, on the present connection: for what may not be repeated, such as `shutdown`.

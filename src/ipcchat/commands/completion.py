@@ -23,17 +23,21 @@ def complete(
     *,
     rooms: Iterable[str],
     nicks: Iterable[str],
+    people: Iterable[str] | None = None,
     role: Role = "member",
     ignored: Iterable[str] = (),
     settings: Mapping[str, Sequence[str]] | None = None,
 ) -> Completion:
     """Completions of the word that ends at the cursor, in the order of `rooms` and `nicks`.
 
-    `ignored`: nicks on that list. `settings`: what can be changed, with the words each may have.
+    `rooms`: names with their `#`, or `@`; `nicks`: who is in the room on the screen; `people`:
+    everybody known, for commands about one of them. `ignored`: nicks on that list. `settings`:
+    what can be changed, with the words each may have.
 
     A command that takes arguments ends with a space; a nick at the start of a line with `: `.
     Nothing is offered for an empty word in something said, nor for file names.
     """
+    people = list(nicks if people is None else people)
     before = line[:cursor]
     start = max(before.rfind(char) for char in " \n\t") + 1
     word = before[start:]
@@ -55,9 +59,11 @@ def complete(
         return Completion(start)
     match argument.kind:
         case "room":
-            return Completion(start, _rooms(word, rooms))
+            return Completion(start, _rooms(word, rooms, people))
         case "nick":
-            return Completion(start, _spoken(word, (), nicks, at_start=False))
+            return Completion(start, _spoken(word, (), people, at_start=False))
+        case "query":
+            return Completion(start, _sought(word, rooms, people))
         case "ignored":
             return Completion(start, _spoken(word, (), ignored, at_start=False))
         case "choice" | "duration":
@@ -104,6 +110,41 @@ def _spoken(
     return tuple(mark + nick + end for nick in nicks if text.fold(nick).startswith(key))
 
 
-def _rooms(word: str, rooms: Iterable[str]) -> tuple[str, ...]:
+def _rooms(word: str, rooms: Iterable[str], people: Iterable[str] = ()) -> tuple[str, ...]:
+    """Rooms; behind an `@` the direct ones, also with people of whom one has none yet."""
+    if word.startswith("@"):
+        known = dict.fromkeys(
+            [*(one for one in rooms if one[:1] == "@"), *(f"@{n}" for n in people)]
+        )
+        return tuple(name for name in known if text.fold(name).startswith(text.fold(word)))
     key = text.fold(word.removeprefix("#"))
-    return tuple(name for name in rooms if text.fold(name.removeprefix("#")).startswith(key))
+    named = (name for name in rooms if not (word and name.startswith("@")))
+    return tuple(name for name in named if text.fold(name.removeprefix("#")).startswith(key))
+
+
+def _sought(word: str, rooms: Iterable[str], people: Iterable[str]) -> tuple[str, ...]:
+    """What narrows a search, and its values; else nicks and rooms, as in something said."""
+    operator, colon, value = word.partition(":")
+    operator = f"{operator.lower()}:"
+    if not colon:
+        begun = tuple(one for one in _VALUES if word and one.startswith(word.lower()))
+        return begun + _spoken(word, rooms, people, at_start=False)
+    found: tuple[str, ...] = ()
+    if operator == "from:":
+        mark = "@" * value.startswith("@")
+        key = text.fold(value.removeprefix("@"))
+        found = tuple(mark + nick for nick in people if text.fold(nick).startswith(key))
+    elif operator == "in:":
+        found = _rooms(value, rooms, people)
+    else:
+        found = _begin(value, _VALUES.get(operator, ()))
+    return tuple(operator + one for one in found)
+
+
+_VALUES: Mapping[str, tuple[str, ...]] = {
+    "from:": (),
+    "in:": (),
+    "after:": ("today", "yesterday"),
+    "before:": ("today", "yesterday"),
+}
+"""What narrows a search, with the words that its value may be."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ipcchat import text
-from ipcchat.commands.rows import LITERAL, REST, Argument, Command, Role, find
+from ipcchat.commands.rows import LITERAL, REST, Argument, Command, Role, by_name, find
 from ipcchat.errors import UsageError
 
 __all__ = ["Invocation", "Say", "parse", "seconds"]
@@ -47,6 +47,7 @@ def parse(line: str, role: Role = "member") -> Say | Invocation:
     arguments; TextError for a name that can't be one.
     """
     if not line.startswith("/"):
+        _check_slip(line)
         return Say(line)
     if line.startswith("//"):
         return Say(line[1:])
@@ -56,6 +57,18 @@ def parse(line: str, role: Role = "member") -> Say | Invocation:
     command = find(word, role)
     options, rest = _options(command, rest)
     return Invocation(command, _arguments(command, rest, role), options)
+
+
+def _check_slip(line: str) -> None:
+    """Raises UsageError where a space is all that makes something said of what was meant for one
+    person, or for a command."""
+    meant = line.lstrip()
+    if meant.startswith("/") and not meant.startswith("//"):
+        command = by_name(meant.split(maxsplit=1)[0][1:].lower())
+        if command is not None and command.says:
+            raise UsageError(
+                f"a space stands before /{command.name}", f"/{command.name} begins a line"
+            )
 
 
 def _options(command: Command, rest: str) -> tuple[frozenset[str], str]:
@@ -122,6 +135,8 @@ def seconds(duration: str) -> int:
 def _checked(command: Command, argument: Argument, word: str, role: Role) -> str:
     match argument.kind:
         case "room":
+            if word.startswith("@"):
+                return f"@{_nick(command, argument, word)}"
             return text.check_room(word)
         case "name":
             return text.check_nick(word)
@@ -133,8 +148,8 @@ def _checked(command: Command, argument: Argument, word: str, role: Role) -> str
             return word.lower()
         case "duration":
             return word.lower() if argument.words else word
-        case "nick" | "ignored":  # it may be older than today's rules
-            return text.clean_line(word.removeprefix("@"))[:_LONGEST]
+        case "nick" | "ignored":
+            return _nick(command, argument, word)
         case "command":
             return find(word, role).name
         case "value":
@@ -145,6 +160,14 @@ def _checked(command: Command, argument: Argument, word: str, role: Role) -> str
             return name[1:-1] if quoted else name
         case _:
             return word
+
+
+def _nick(command: Command, argument: Argument, word: str) -> str:
+    """Somebody's nick, with or without its @; it may be older than today's rules."""
+    nick = word.removeprefix("@")
+    if not nick:
+        raise UsageError(f"/{command.name} needs {argument.shown}", f"usage: {command.usage}")
+    return text.clean_line(nick)[:_LONGEST]
 
 
 def _word(rest: str) -> tuple[str, str]:

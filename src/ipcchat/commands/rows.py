@@ -22,7 +22,7 @@ __all__ = [
 
 Role = Literal["member", "operator"]
 Kind = Literal[
-    "room",  # its name
+    "room",  # its name, or @nick: the direct one of oneself and somebody
     "name",  # a nick to be taken
     "nick",  # somebody's
     "ignored",  # the nick of somebody who is ignored
@@ -35,11 +35,12 @@ Kind = Literal[
     "setting",  # the name of one that can be changed while the program runs
     "value",  # the rest of the line: a setting's
     "text",  # the rest of the line: something said
+    "query",  # the rest of the line: what to search for
     "file",  # the rest of the line: the name of a file
 ]
 """What an argument is."""
 
-REST: tuple[Kind, ...] = ("text", "file", "value")
+REST: tuple[Kind, ...] = ("text", "file", "value", "query")
 """Kinds that take what is left of the line."""
 
 
@@ -76,6 +77,10 @@ class Command:
     """Who may use it; operators may use all."""
     goes: bool = False
     """Whether it leads to another room: what is typed next is meant for there."""
+    says: bool = False
+    """Whether it carries something said: where it fails, the line is the user's again."""
+    slow: bool = False
+    """Whether it may take a while: the next command ends it."""
 
     @property
     def usage(self) -> str:
@@ -88,6 +93,7 @@ class Command:
 _ROOM = Argument("room", "ROOM")
 _NICK = Argument("nick", "NICK", True)
 _DURATION = Argument("duration", "DURATION")
+_TEXT = Argument("text", "TEXT", True)
 _REASON = Argument("text", "REASON")
 _WHO = Argument("nick", "NICK")
 _ONE_WORD = Argument("word", "WORD")
@@ -100,19 +106,42 @@ _LEVEL = Argument("choice", "LEVEL", words=("all", "mentions", "none"))
 COMMANDS: tuple[Command, ...] = (
     Command(
         "join",
-        "join a room, or make it",
+        "join a room, or make it; --private: for those you invite; @nick: for two",
         "rooms",
         (Argument("room", "ROOM", True),),
         ("j",),
+        ("--private",),
         goes=True,
     ),
-    Command("part", "leave this room, or another", "rooms", (_ROOM,), ("leave",), goes=True),
-    Command("list", "list the rooms", "rooms", (Argument("word", "PATTERN"),)),
+    Command(
+        "part",
+        "leave this room, or another; one for two is hidden until more is said",
+        "rooms",
+        (_ROOM,),
+        ("leave",),
+        goes=True,
+    ),
+    Command("invite", "let somebody into this private room", "rooms", (_NICK,)),
+    Command("uninvite", "take that back, or remove who has come in", "rooms", (_NICK,)),
+    Command(
+        "list",
+        "list the rooms, or those with PATTERN in their names",
+        "rooms",
+        (Argument("word", "PATTERN"),),
+    ),
     Command("names", "list the members of this room, or of another", "rooms", (_ROOM,), ("who",)),
     Command("rooms", "list your rooms, and what is unread in them", "rooms"),
     Command("topic", "show the topic, or set it", "rooms", (Argument("text", "TEXT"),)),
     Command("nick", "take another nick", "talk", (Argument("name", "NICK", True),)),
-    Command("me", "say what you do: * ann waves", "talk", (Argument("text", "TEXT", True),)),
+    Command("me", "say what you do: * ann waves", "talk", (_TEXT,), says=True),
+    Command("msg", "say something to one person alone", "talk", (_NICK, _TEXT), says=True),
+    Command("query", "go to where you talk to one person alone", "talk", (_NICK,), goes=True),
+    Command("reply", "answer the last direct message that came", "talk", (_TEXT,), says=True),
+    Command("whois", "tell who somebody is, whether here, and in which rooms", "talk", (_NICK,)),
+    Command(
+        "away", "tell the others that you are away, and why", "talk", (Argument("text", "TEXT"),)
+    ),
+    Command("back", "tell them that you are back", "talk"),
     Command("retry", "try once more to send the first line that was not sent", "talk"),
     Command("discard", "drop the first line that was not sent", "talk"),
     Command("ignore", "see no messages of somebody, or list whom", "talk", (_WHO,)),
@@ -130,6 +159,14 @@ COMMANDS: tuple[Command, ...] = (
         "nothing asks for attention for 30m, 2h; off ends it",
         "talk",
         (Argument("duration", "DURATION", words=("off",)),),
+    ),
+    Command(
+        "search",
+        "search all that you may read: words from:bob in:#lab after:2026-11-01 before:2h; "
+        "without words: more of what was found",
+        "history",
+        (Argument("query", "WORDS"),),
+        slow=True,
     ),
     Command("find", "show the loaded lines that have all these words", "history", (_WORDS,)),
     Command(
@@ -177,16 +214,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("release", "free a nick whose owner lost the key", "people", (_NICK,), role="operator"),
     Command("admit", "let in who asks to join", "people", (_NICK,), role="operator"),
     Command(
-        "invite",
+        "link",
         "make a join link, for one person and 7d unless told",
         "people",
         (Argument("count", "USES"), _DURATION),
         role="operator",
     ),
-    Command("invites", "list the invites", "people", role="operator"),
+    Command("links", "list the invites in join links", "people", role="operator"),
     Command(
         "revoke",
-        "end an invite, by the beginning of its name in /invites",
+        "end an invite, by the beginning of its name in /links",
         "people",
         (Argument("word", "PREFIX", True),),
         role="operator",

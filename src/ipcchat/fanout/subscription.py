@@ -103,7 +103,7 @@ class Subscription:
         if not connection.idle:
             connection.when_idle(self)
             return
-        missing = room.recent(self.next)
+        missing = room.recent(self.next) if self.next <= room.delivered else []
         if missing is None or sum(map(len, missing)) > BATCH:
             self._ticket += 1
             ticket = self._ticket
@@ -111,10 +111,10 @@ class Subscription:
             return
         if missing:
             connection.deliver(self, self.next, b"".join(missing))
-        self.next = room.delivered + 1
+        self.next = max(self.next, room.delivered + 1)  # it may begin with what is still to come
         self.phase = Phase.LIVE
         room.followers[self] = None
-        connection.send(Live(room=room.number, head=room.delivered))
+        connection.send(Live(room=room.number, head=self.next - 1))
 
     async def _page(self, ticket: int) -> None:
         if self._ticket != ticket:

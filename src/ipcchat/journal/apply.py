@@ -7,17 +7,19 @@ stores what it decides. The order of decisions:
 1. an earlier outcome of the same (account, draft id);
 2. a refusal found before (`Draft.refusal`);
 3. who asks: nobody who is banned; of what operators ask, operators alone;
-4. existence and uniqueness of rooms and nicks, invites;
+4. existence and uniqueness of rooms and nicks, invites; a room that one may not see (`sight`) is
+   none;
 5. no change;
 6. numbers, from counters that are consumed on acceptance alone.
 """
 
 from collections.abc import Callable, Sequence
 
-from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
-from ipcchat.journal import rights
+from ipcchat.entries import SERVER, Entry
+from ipcchat.journal import entrance, rights
 from ipcchat.journal.drafts import OPERATORS, Decision, Draft, Outcome, refused
-from ipcchat.journal.state import Overlay, Room, Stored
+from ipcchat.journal.sight import first_seen
+from ipcchat.journal.state import Overlay, Stored
 
 __all__ = ["Attempt", "Decision", "Lookup", "StoreFailure", "apply", "decide", "isolate"]
 
@@ -105,18 +107,21 @@ def _again(draft: Draft, outcome: Outcome, content: bytes) -> Decision:
 
 
 def _message(state: Overlay, draft: Draft) -> Decision:
-    if draft.room == SYSTEM_ROOM or state.room(draft.room) is None:
+    by, room, time = draft.account, draft.room, draft.time
+    if first_seen(state, room, by) is None:
         return refused(draft, "no_room")
     # What most drafts are: no further calls.
-    by, room, time, seq = draft.account, draft.room, draft.time, state.next_seq(draft.room)
+    seq = state.next_seq(room)
     nick = state.account(by).nick if by != SERVER else ""
+    if not draft.quiet and by != SERVER:
+        state.markers[by, room] = seq
     entry = Entry(room, seq, time, by, nick, "message", draft.id, draft.text, draft.style)
     return Decision(Outcome(room, seq, time), entry)
 
 
 def _topic(state: Overlay, draft: Draft) -> Decision:
-    room = None if draft.room == SYSTEM_ROOM else state.room(draft.room)
-    if room is None:
+    room = state.room(draft.room)
+    if room is None or first_seen(state, draft.room, draft.account) is None:
         return refused(draft, "no_room")
     if room.topic == draft.text:
         return Decision(Outcome(draft.room, 0, draft.time))
@@ -125,51 +130,8 @@ def _topic(state: Overlay, draft: Draft) -> Decision:
     return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
 
 
-def _join(state: Overlay, draft: Draft) -> Decision:
-    number = draft.room or state.room_number(draft.key)
-    if number is None:
-        if not draft.key:
-            return refused(draft, "no_room")
-        if draft.skeleton and state.room_skeletons.get(draft.skeleton) is not None:
-            return refused(draft, "look_alike")
-        number = state.next_room()
-        state.add_room(Room(number, draft.name, draft.key, skeleton=draft.skeleton))
-        if draft.account != SERVER:
-            state.set_member(number, draft.account, True)
-        entry = state.enter(draft, number, "create", draft.name)
-        return Decision(Outcome(number, entry.seq, draft.time), entry)
-    return _move(state, draft, number, True)
-
-
-def _part(state: Overlay, draft: Draft) -> Decision:
-    return _move(state, draft, draft.room or state.room_number(draft.key) or SYSTEM_ROOM, False)
-
-
-def _move(state: Overlay, draft: Draft, number: int, member: bool) -> Decision:
-    if number == SYSTEM_ROOM or state.room(number) is None:
-        return refused(draft, "no_room")
-    outcome = Outcome(number, 0, draft.time)
-    if draft.account == SERVER or state.is_member(number, draft.account) == member:
-        return Decision(outcome)
-    state.set_member(number, draft.account, member)
-    kind = "join" if member else "part"
-    return Decision(outcome, state.enter(draft, SYSTEM_ROOM, kind, target=number))
-
-
-def _kick(state: Overlay, draft: Draft) -> Decision:
-    room = None if draft.room == SYSTEM_ROOM else state.room(draft.room)
-    if room is None:
-        return refused(draft, "no_room")
-    if state.accounts.get(draft.target) is None:
-        return refused(draft, "no_account")
-    state.set_member(draft.room, draft.target, False)
-    entry = state.enter(draft, draft.room, "kick", draft.text, draft.target)
-    return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
-
-
 def _read(state: Overlay, draft: Draft) -> Decision:
-    room = None if draft.room == SYSTEM_ROOM else state.room(draft.room)
-    if room is None:
+    if first_seen(state, draft.room, draft.account) is None:
         return Decision(Outcome(code="no_room"), stored=False)
     marker = min(draft.seq, state.head(draft.room))
     if marker > (state.markers.get((draft.account, draft.room)) or 0):
@@ -179,9 +141,7 @@ def _read(state: Overlay, draft: Draft) -> Decision:
 
 _DEEDS: dict[str, Callable[[Overlay, Draft], Decision]] = {
     **rights.DEEDS,
-    "join": _join,
-    "kick": _kick,
+    **entrance.DEEDS,
     "message": _message,
-    "part": _part,
     "topic": _topic,
 }

@@ -17,9 +17,20 @@ OPERATORS = frozenset(
     ("admit", "ban", "credential", "invite", "kick", "release", "revoke", "role", "unban")
 )
 """Kinds that only an account with the operator's role, or the server, may ask; and so `account`."""
-KINDS = tuple(
-    sorted((*OPERATORS, "account", "join", "message", "nick", "part", "read", "topic", "withdraw"))
+_OTHERS = (
+    "account",
+    "direct",
+    "join",
+    "message",
+    "nick",
+    "part",
+    "read",
+    "room_invite",
+    "room_uninvite",
+    "topic",
+    "withdraw",
 )
+KINDS = tuple(sorted((*OPERATORS, *_OTHERS)))
 """Every kind of draft. `read` makes no entry and no outcome: the latest value wins."""
 
 
@@ -51,7 +62,8 @@ class Draft(Struct, gc=False):
     """Of `account`, `credential`: the proof by which the account is found again, hashed where it is
     a secret. Of `invite`, `revoke`: the hash of the token. Of `admit`: whose login is let in."""
     seq: int = 0
-    """Of `read`: the marker. Of `invite`: how many accounts it makes."""
+    """Of `read`: the marker. Of `invite`: how many accounts it makes. Of `direct`, and of a `join`
+    that makes a private room: a number by chance for it."""
     refusal: str = ""
     """A code found by a check made before apply (`bad_text`, `bad_name`): the outcome, unless
     there is an earlier one."""
@@ -74,6 +86,10 @@ class Draft(Struct, gc=False):
     """Of `account`: whether it needs no invite."""
     scope: str = ""
     """Of `account`, `credential`: numbers of the only rooms it opens, with commas."""
+    access: str = ""
+    """Of `join`: `private` for a room that is to be new and private."""
+    quiet: bool = False
+    """Of `message`: a script's, which leaves the account's read marker where it is."""
 
     def __post_init__(self) -> None:
         if not self.content:

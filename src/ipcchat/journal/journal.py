@@ -53,6 +53,9 @@ class Journal(Protocol):
     async def read_back(self, room: int, *, before: int, limit: int, size: int) -> list[Entry]:
         """The last entries with seq < before, ascending; the same bounds, kept from the end."""
 
+    async def pick(self, places: Sequence[tuple[int, int]]) -> list[Entry]:
+        """The entries at these places (room, seq), in that order, without those that are none."""
+
     async def mark(self, room: int, seq: int) -> str | None:
         """The draft id of an entry, or None where there is no such entry."""
 

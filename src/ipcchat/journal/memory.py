@@ -92,6 +92,10 @@ class MemoryJournal:
         entries = self._entries.get(room, [])[:last]
         return _page(entries[::-1][: max(0, limit)], size)[::-1]
 
+    async def pick(self, places: Sequence[tuple[int, int]]) -> list[Entry]:
+        found = [self._entries.get(room, [])[seq - 1 : seq] for room, seq in places if seq > 0]
+        return [entry for one in found for entry in one]
+
     async def mark(self, room: int, seq: int) -> str | None:
         entries = self._entries.get(room, [])
         return entries[seq - 1].draft if 0 < seq <= len(entries) else None

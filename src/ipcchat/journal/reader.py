@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import json
 
 from ipcchat import entries
 from ipcchat.entries import Entry
@@ -32,6 +34,12 @@ SELECT json_group_array(json_array(id & {(1 << SEQ_BITS) - 1}, time, by, nick, k
   (SELECT id, time, by, nick, kind, lower(hex(draft)) AS draft, text, style, target FROM entries
    WHERE id > ? AND id <= ? ORDER BY id {{order}} LIMIT ?))
  WHERE total - length(CAST(text AS BLOB)) < ?
+"""
+_PICK = f"""
+SELECT json_group_array(json_array(id >> {SEQ_BITS}, id & {(1 << SEQ_BITS) - 1}, time, by, nick,
+       kind, lower(hex(draft)), text, style, target))
+ FROM (SELECT entries.* FROM json_each(?) AS asked CROSS JOIN entries ON entries.id = asked.value
+  ORDER BY asked.key)
 """
 _FORWARDS = _PAGE.format(order="ASC")
 _BACKWARDS = _PAGE.format(order="DESC")
@@ -90,6 +98,18 @@ class Reader:
         except ValueError as error:
             raise damaged(self._path, str(error)) from None
         return found[::-1] if backwards else found
+
+    async def pick(self, places: Sequence[tuple[int, int]]) -> list[Entry]:
+        """The entries at these places (room, seq), in that order, without those that are none."""
+        asked = json.encode([pack(room, seq) for room, seq in places]).decode()
+
+        def work(db: sqlite3.Connection) -> str:
+            return str(db.execute(_PICK, (asked,)).fetchone()[0])
+
+        try:
+            return entries.from_places(await self.run(work))
+        except ValueError as error:
+            raise damaged(self._path, str(error)) from None
 
     async def mark(self, room: int, seq: int) -> str | None:
         """The draft id of an entry, or None."""

@@ -104,6 +104,30 @@ def _version_2(db: sqlite3.Connection) -> None:
     _name_again(db, "accounts", "nick")
 
 
+def _version_3(db: sqlite3.Connection) -> None:
+    """Private and direct rooms, since when a member may read, when a room was made."""
+    db.execute("ALTER TABLE rooms ADD COLUMN access TEXT NOT NULL DEFAULT 'public'")
+    for column in ("maker", "peer", "made"):
+        db.execute(f"ALTER TABLE rooms ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    first = f"(SELECT {{}} FROM entries WHERE id = number << {SEQ_BITS} | first)"
+    db.execute(
+        f"UPDATE rooms SET maker = ifnull({first.format('by')}, 0),"
+        f" made = ifnull({first.format('time')}, 0) WHERE number != 0"
+    )
+    db.execute("ALTER TABLE members ADD COLUMN since INTEGER NOT NULL DEFAULT 1")
+    db.execute("ALTER TABLE members ADD COLUMN at INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        "CREATE TABLE room_invites (room INTEGER NOT NULL, account INTEGER NOT NULL,"
+        " by INTEGER NOT NULL, PRIMARY KEY (room, account)) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE hidden (account INTEGER NOT NULL, room INTEGER NOT NULL,"
+        " seq INTEGER NOT NULL, PRIMARY KEY (account, room)) WITHOUT ROWID"
+    )
+    # Which entries are no messages: few, and what unread counts leave out.
+    db.execute("CREATE INDEX facts ON entries (id) WHERE kind != 'message'")
+
+
 def _name_again(db: sqlite3.Connection, table: str, column: str) -> None:
     """Gives names their present keys and skeletons. Where two become one, the older has it and the
     other keeps its key: both stay valid."""
@@ -129,7 +153,7 @@ def _name_again(db: sqlite3.Connection, table: str, column: str) -> None:
 
 _APPLICATION = 0x49504343
 """Marks a SQLite file as a journal ("IPCC")."""
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_version_1, _version_2]
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_version_1, _version_2, _version_3]
 """Step n makes version n + 1 of version n."""
 VERSION = len(MIGRATIONS)
 

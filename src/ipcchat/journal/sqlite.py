@@ -354,6 +354,9 @@ class SqliteJournal:
         high = min(before - 1, self._head(room))
         return await self.reader.page(room, 0, high, limit, size, backwards=True)
 
+    async def pick(self, places: Sequence[tuple[int, int]]) -> list[Entry]:
+        return await self.reader.pick(places)
+
     async def mark(self, room: int, seq: int) -> str | None:
         return await self.reader.mark(room, seq) if 0 < seq <= self._head(room) else None
 

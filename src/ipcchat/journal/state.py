@@ -4,6 +4,7 @@ Plain dictionaries. The committed `State` is changed by `Overlay.merge` alone, i
 await, once the batch is durable; while a batch is being written everybody reads the state before.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -12,10 +13,12 @@ from msgspec import Struct
 from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
 from ipcchat.journal.drafts import Draft, Outcome
 
-__all__ = ["Account", "Invite", "Overlay", "Reserved", "Room", "State", "Stored"]
+__all__ = ["Account", "Invite", "Membership", "Overlay", "Reserved", "Room", "State", "Stored"]
 
 Stored = tuple[Outcome, bytes]
 """An outcome that is kept, and the content hash of its draft."""
+Membership = tuple[int, int]
+"""Of a member: the seq with which it came in, and when, in ms since 1970 UTC."""
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -34,6 +37,14 @@ class Room:
     """seq of the oldest entry that is kept."""
     skeleton: str = ""
     """Equal for names that look alike."""
+    access: str = "public"
+    """`public`, `private` or `direct`: see `sight`."""
+    maker: int = 0
+    """The account that made it."""
+    peer: int = 0
+    """Of a direct room: the other account."""
+    made: int = 0
+    """When, in ms since 1970 UTC."""
 
 
 class Account(Struct, frozen=True):
@@ -89,14 +100,21 @@ class State:
     """Credential that may make an account → until when, in ms since 1970 UTC."""
     bans: dict[int, int] = field(default_factory=dict)
     """Account → until when, in ms since 1970 UTC; 0: for ever."""
-    members: dict[int, set[int]] = field(default_factory=dict)
-    """Room → accounts."""
+    members: dict[int, dict[int, Membership]] = field(default_factory=dict)
+    """Room → its accounts."""
     joined: dict[int, set[int]] = field(default_factory=dict)
     """Account → rooms."""
     markers: dict[tuple[int, int], int] = field(default_factory=dict)
     """(account, room) → read marker."""
+    room_invites: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(private room, account that may join it) → the account that said so."""
+    hidden: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(account, direct room) → the head at which it put the room away; what is said later brings
+    it back."""
+    facts: dict[int, list[int]] = field(default_factory=dict)
+    """Room → seqs of its entries that are no messages, ascending."""
     last_room: int = 0
-    """The highest room number ever given."""
+    """The highest number ever given to a public room."""
     last_account: int = 0
     """The highest account number ever given."""
     applied: int = 0
@@ -105,6 +123,20 @@ class State:
     def banned(self, account: int, now: int) -> bool:
         """Whether the account may not be here at that time, in ms since 1970 UTC."""
         return _holds(self.bans.get(account), now)
+
+    def room(self, number: int) -> Room | None:
+        """The room of that number."""
+        return self.rooms.get(number)
+
+    def membership(self, room: int, account: int) -> Membership | None:
+        """That of an account in a room."""
+        members = self.members.get(room)
+        return None if members is None else members.get(account)
+
+    def messages(self, room: int, after: int, upto: int) -> int:
+        """How many messages have after < seq <= upto."""
+        facts = self.facts.get(room, ())
+        return max(0, upto - after) - max(0, bisect_right(facts, upto) - bisect_right(facts, after))
 
 
 def _holds(until: int | None, now: int) -> bool:
@@ -165,15 +197,19 @@ class Overlay:
         "applied",
         "bans",
         "credentials",
+        "facts",
         "heads",
+        "hidden",
         "invites",
         "last_account",
+        "last_room",
         "markers",
         "members",
         "nick_keys",
         "nick_skeletons",
         "outcomes",
         "reserved",
+        "room_invites",
         "room_keys",
         "room_skeletons",
         "rooms",
@@ -189,6 +225,9 @@ class Overlay:
         self.room_keys: dict[str, int] = {}
         self.room_skeletons = Layer(base.room_skeletons)
         self.heads: dict[int, int] = {}
+        self.facts: dict[tuple[int, int], None] = {}
+        """(room, seq) of entries that are no messages."""
+        self.last_room = base.last_room
         self.last_account = base.last_account
         self.accounts = Layer(base.accounts)
         self.nick_keys = Layer(base.nick_keys)
@@ -199,8 +238,10 @@ class Overlay:
         self.invites = Layer(base.invites)
         self.admitted = Layer(base.admitted)
         self.bans = Layer(base.bans)
-        self.members: dict[tuple[int, int], bool] = {}
+        self.members: dict[tuple[int, int], Membership | None] = {}
         """(room, account) → membership."""
+        self.room_invites = Layer(base.room_invites)
+        self.hidden = Layer(base.hidden)
         self.markers = Layer(base.markers)
         self.outcomes: dict[tuple[int, str], Stored] = {}
         """(account, draft id) → what was decided in this batch."""
@@ -213,14 +254,9 @@ class Overlay:
     def room_number(self, key: str) -> int | None:
         return self.room_keys.get(key) or self._base.room_keys.get(key)
 
-    @property
-    def last_room(self) -> int:
-        return self._base.last_room + len(self.room_keys)
-
-    def next_room(self) -> int:
-        return self.last_room + 1
-
     def add_room(self, room: Room) -> None:
+        if room.access == "public":
+            self.last_room = room.number
         self.rooms[room.number] = room
         self.room_keys[room.key] = room.number
         if room.skeleton:
@@ -260,6 +296,8 @@ class Overlay:
         by = draft.account if by is None else by
         nick = "" if by == SERVER else self.account(by).nick
         seq = self.next_seq(room)
+        if room != SYSTEM_ROOM:
+            self.facts[room, seq] = None
         return Entry(room, seq, draft.time, by, nick, kind, draft.id, text, draft.style, target)
 
     # --- accounts ---------------------------------------------------------------------
@@ -295,11 +333,12 @@ class Overlay:
 
     # --- membership -------------------------------------------------------------------
 
-    def is_member(self, room: int, account: int) -> bool:
-        known = self.members.get((room, account))
-        return account in self._base.members.get(room, ()) if known is None else known
+    def membership(self, room: int, account: int) -> Membership | None:
+        if (room, account) in self.members:
+            return self.members[room, account]
+        return self._base.membership(room, account)
 
-    def set_member(self, room: int, account: int, member: bool) -> None:
+    def set_member(self, room: int, account: int, member: Membership | None) -> None:
         self.members[room, account] = member
 
     def copy(self) -> "Overlay":
@@ -332,10 +371,12 @@ class Overlay:
             layer = getattr(self, name)
             if isinstance(layer, Layer) and layer.changes:
                 layer.merge()
+        for number, seq in self.facts:
+            base.facts.setdefault(number, []).append(seq)
         for (number, account), member in self.members.items():
-            if member:
-                base.members.setdefault(number, set()).add(account)
+            if member is not None:
+                base.members.setdefault(number, {})[account] = member
                 base.joined.setdefault(account, set()).add(number)
             else:
-                base.members.get(number, set()).discard(account)
+                base.members.get(number, {}).pop(account, None)
                 base.joined.get(account, set()).discard(number)

@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 
 from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.journal.drafts import Decision, Draft, Outcome
-from ipcchat.journal.schema import pack
+from ipcchat.journal.schema import SEQ_BITS, pack
 from ipcchat.journal.state import (
     Account,
     Invite,
@@ -48,10 +48,15 @@ def set_meta(db: sqlite3.Connection, name: str, value: str | int) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
 
+_ROOMS = (
+    "SELECT number, name, key, head, topic, first, skeleton, access, maker, peer, made FROM rooms"
+)
+
+
 def load(db: sqlite3.Connection) -> State:
     """The committed state."""
     state = State()
-    for row in db.execute("SELECT number, name, key, head, topic, first, skeleton FROM rooms"):
+    for row in db.execute(_ROOMS):
         room = Room(*row)
         state.rooms[room.number] = room
         if room.number != SYSTEM_ROOM:
@@ -71,9 +76,16 @@ def load(db: sqlite3.Connection) -> State:
     for kept in state.reserved.values():
         if kept.skeleton:
             state.nick_skeletons.setdefault(kept.skeleton, kept.account)
-    for room, account in db.execute("SELECT room, account FROM members"):
-        state.members.setdefault(room, set()).add(account)
+    for room, account, since, at in db.execute("SELECT room, account, since, at FROM members"):
+        state.members.setdefault(room, {})[account] = (since, at)
         state.joined.setdefault(account, set()).add(room)
+    for room, account, by in db.execute("SELECT room, account, by FROM room_invites"):
+        state.room_invites[room, account] = by
+    for account, room, seq in db.execute("SELECT account, room, seq FROM hidden"):
+        state.hidden[account, room] = seq
+    facts = "SELECT id FROM entries WHERE kind != 'message' AND id > ? ORDER BY id"
+    for (id,) in db.execute(facts, (pack(SYSTEM_ROOM + 1, 0),)):
+        state.facts.setdefault(id >> SEQ_BITS, []).append(id & ((1 << SEQ_BITS) - 1))
     for account, room, seq in db.execute("SELECT account, room, seq FROM markers"):
         state.markers[account, room] = seq
     state.last_room = int(meta(db, "last_room"))
@@ -113,7 +125,18 @@ def _earlier(count: int) -> str:
     )
 
 
-_FACTS = ("key", "credential", "skeleton", "seq", "until", "older", "invite", "scope", "role")
+_FACTS = (
+    "key",
+    "credential",
+    "skeleton",
+    "seq",
+    "until",
+    "older",
+    "invite",
+    "scope",
+    "role",
+    "access",
+)
 
 
 def fact_of(draft: Draft) -> str:
@@ -212,12 +235,16 @@ def write(
 def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
     """Stores what a batch changed in rooms, accounts, membership, markers and counters."""
     db.executemany(
-        "INSERT INTO rooms VALUES (?, ?, ?, 0, ?, 1, ?)"
+        "INSERT INTO rooms VALUES (?, ?, ?, 0, ?, 1, ?, ?, ?, ?, ?)"
         " ON CONFLICT (number) DO UPDATE SET topic = excluded.topic",
-        [(it.number, it.name, it.key, it.topic, it.skeleton) for it in overlay.rooms.values()],
+        list(map(_room, overlay.rooms.values())),
     )
     if SYSTEM_ROOM in overlay.heads:
-        db.execute("INSERT OR IGNORE INTO rooms VALUES (?, '', '', 0, '', 1, '')", (SYSTEM_ROOM,))
+        db.execute(
+            "INSERT OR IGNORE INTO rooms (number, name, key, head, topic, first)"
+            " VALUES (?, '', '', 0, '', 1)",
+            (SYSTEM_ROOM,),
+        )
     db.executemany(
         "UPDATE rooms SET head = ? WHERE number = ?",
         [(head, number) for number, head in overlay.heads.items()],
@@ -234,12 +261,14 @@ def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
             else:
                 db.execute(rows.insert, (key, *rows.columns(value)))
     for (room, account), member in overlay.members.items():
-        sql = (
-            "INSERT OR IGNORE INTO members VALUES (?, ?)"
-            if member
-            else "DELETE FROM members WHERE room = ? AND account = ?"
-        )
-        db.execute(sql, (room, account))
+        if member is None:
+            db.execute("DELETE FROM members WHERE room = ? AND account = ?", (room, account))
+        else:
+            db.execute(
+                "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)", (room, account, *member)
+            )
+    for table, pairs in (("room_invites", overlay.room_invites), ("hidden", overlay.hidden)):
+        _pairs(db, table, pairs.changes)
     db.executemany(
         "INSERT OR REPLACE INTO markers VALUES (?, ?, ?)",
         [(account, room, seq) for (account, room), seq in overlay.markers.changes.items()],
@@ -249,6 +278,21 @@ def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
     if overlay.accounts.changes:
         set_meta(db, "last_account", overlay.last_account)
     set_meta(db, "applied", overlay.applied)
+
+
+def _room(it: Room) -> tuple[Any, ...]:
+    named = (it.number, it.name, it.key, it.topic, it.skeleton)
+    return (*named, it.access, it.maker, it.peer, it.made)
+
+
+def _pairs(db: sqlite3.Connection, table: str, changes: dict[tuple[int, int], int | None]) -> None:
+    """Stores what belongs to a room and an account, in the order of the table's columns."""
+    room, account = ("room", "account") if table == "room_invites" else ("account", "room")
+    for pair, value in changes.items():
+        if value is None:
+            db.execute(f"DELETE FROM {table} WHERE {room} = ? AND {account} = ?", pair)
+        else:
+            db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", (*pair, value))
 
 
 def each_entry(db: sqlite3.Connection, room: int, seq: int) -> Iterator[Entry]:

@@ -21,6 +21,7 @@ from ipcchat.journal import tables
 from ipcchat.journal.faults import damaged, not_opened
 from ipcchat.journal.lock import Lock
 from ipcchat.journal.schema import NAME, SEQ_BITS, connect, connect_to_read, pack, version
+from ipcchat.journal.sight import PUBLIC
 
 __all__ = ["Summary", "backup", "check", "export", "refuse_own", "restore"]
 
@@ -189,13 +190,16 @@ def _put_aside(path: Path) -> Path | None:
 
 
 def export(data: Path) -> Iterator[tuple[str, Entry]]:
-    """Every entry of every room, room by room, ascending, with the room's name; of one moment.
+    """Every entry of every public room, room by room, ascending, with the room's name; of one
+    moment.
 
     Raises FileError, JournalError.
     """
     with _snapshot(data / NAME) as db:
+        access = "access" if version(db) >= 3 else "'public'"  # as it was before
         rooms = db.execute(
-            "SELECT number, name FROM rooms WHERE number != ? ORDER BY number", (SYSTEM_ROOM,)
+            f"SELECT number, name FROM rooms WHERE number != ? AND {access} = ? ORDER BY number",
+            (SYSTEM_ROOM, PUBLIC),
         ).fetchall()
         for number, name in rooms:
             for entry in tables.each_entry(db, number, 0):

@@ -6,11 +6,13 @@ from ipcchat.paint.cells import clip, columns
 from ipcchat.paint.row import Part, Row, clipped, row
 from ipcchat.paint.theme import nick_style
 from ipcchat.paint.wrap import wrap
+from ipcchat.text import fold
 
-__all__ = ["first_room", "members", "question", "rooms", "status", "topic"]
+__all__ = ["first_room", "members", "ordered", "question", "rooms", "status", "topic"]
 
 _HINT = "/help "
 """At the right of the topic, for who is new."""
+_PRIVATE = " private"
 
 
 def _bar(text: str, width: int, style: str) -> Row:
@@ -19,15 +21,34 @@ def _bar(text: str, width: int, style: str) -> Row:
     return row((style, shown + " " * (width - columns(shown))))
 
 
+def ordered(model: Model) -> list[RoomView]:
+    """The rooms as all lists number them: in the order of joining, direct ones after all others,
+    by name."""
+    rooms = model.rooms.values()
+    direct = sorted(
+        (room for room in rooms if room.access == "direct"), key=lambda room: fold(room.name)
+    )
+    return [*(room for room in rooms if room.access != "direct"), *direct]
+
+
 def topic(model: Model, width: int) -> Row:
-    """`#lab — Week 9: sockets`."""
+    """`#lab private — Week 9: sockets`, `@bob — away: lunch`."""
     room = model.rooms.get(model.current)
     if room is None:
         return _bar(" ipcchat", width, "bar")
-    about = f" — {room.topic}" if room.topic else ""
-    text = f" {room.name}{about}"
+    private = _PRIVATE if room.access == "private" else ""
+    about = _peer(room) if room.access == "direct" else room.topic
+    text = f" {room.name}{private}" + (f" — {about}" if about else "")
     hint = " " * (width - columns(text) - columns(_HINT)) + _HINT
     return _bar(text + hint if columns(text) + columns(_HINT) + 2 <= width else text, width, "bar")
+
+
+def _peer(room: RoomView) -> str:
+    """How the other one of a direct room is, in words; empty: online."""
+    peer = room.members.get(room.peer)
+    if peer is None or peer.status == "online":
+        return ""
+    return peer.status + (f": {peer.text}" if peer.status == "away" and peer.text else "")
 
 
 def status(model: Model, width: int, more: int, extra: str = "") -> Row:
@@ -43,6 +64,7 @@ def status(model: Model, width: int, more: int, extra: str = "") -> Row:
         ("state", state),
         ("who", ""),
         ("hot", ""),
+        ("away", ""),
         ("time", ""),
     ):
         text = "".join(f"  {part}" for part in words.values() if part)
@@ -61,19 +83,21 @@ def status(model: Model, width: int, more: int, extra: str = "") -> Row:
 
 def _words(model: Model, more: int, extra: str) -> dict[str, str]:
     """What the status line says behind the time, in order; empty: nothing."""
-    words = dict.fromkeys(("who", "state", "room", "more", "extra", "hot"), "")
+    words = dict.fromkeys(("who", "away", "state", "room", "more", "extra", "hot"), "")
     words["who"] = f"{model.nick}@{model.server}"
+    words["away"] = "away" if model.away is not None else ""
     if model.state != "online":
         shown = "connecting…" if model.state == "connecting" else f"{model.state}…"
         words["state"] = f"{shown} {model.detail}".strip()
-    numbers = {number: index for index, number in enumerate(model.rooms, 1)}
+    order = ordered(model)
+    numbers = {room.number: index for index, room in enumerate(order, 1)}
     room = model.rooms.get(model.current)
     if room is not None:
         count = sum(member.status != "offline" for member in room.members.values())
         words["room"] = f"{numbers[room.number]}:{room.name}({count})"
     words["more"] = f"-MORE({more})-" if more else ""
     words["extra"] = extra
-    hot = [_activity(numbers[item.number], item) for item in model.rooms.values() if item.unread]
+    hot = [_activity(numbers[item.number], item) for item in order if item.unread]
     words["hot"] = f"H: {' '.join(hot)}" if hot else ""
     return words
 
@@ -84,6 +108,8 @@ def question(text: str, width: int) -> list[Row]:
 
 
 def _activity(number: int, room: RoomView) -> str:
+    if room.access == "direct":
+        return f"{number}:{room.name}({room.unread}!)"
     mentions = f"{room.mentions}!," if room.mentions else ""
     return f"{number}:{room.name}({mentions}{room.unread})"
 
@@ -91,7 +117,7 @@ def _activity(number: int, room: RoomView) -> str:
 def rooms(model: Model, width: int, height: int) -> list[Row]:
     """The rooms one is in, the current one marked, those with something new bold."""
     made: list[Row] = []
-    for number, room in enumerate(model.rooms.values(), 1):
+    for number, room in enumerate(ordered(model), 1):
         current = room.number == model.current
         mark = ">" if current else " "
         count = ""
@@ -101,14 +127,18 @@ def rooms(model: Model, width: int, height: int) -> list[Row]:
         if room.unread and not current:
             style = "pane.unread"
         name = clip(f"{mark}{number} {room.name}", width - 2 - len(count))
-        made.append(_side([(style, name + count)], width))
+        parts: list[Part] = [(style, name + count)]
+        if room.access == "private" and columns(name + count + _PRIVATE) <= width - 2:
+            parts = [(style, name), ("pane.away", _PRIVATE), (style, count)]
+        made.append(_side(parts, width))
     first = first_room(model, height)
     return _fill(made[first : first + height], width, height)
 
 
 def first_room(model: Model, height: int) -> int:
     """How many rooms are above those that show in so many rows."""
-    index = list(model.rooms).index(model.current) if model.current in model.rooms else 0
+    order = [room.number for room in ordered(model)]
+    index = order.index(model.current) if model.current in order else 0
     return max(0, index - height + 1)
 
 
@@ -126,7 +156,8 @@ def members(model: Model, width: int, height: int) -> list[Row]:
         if member.status != "online":
             style = "pane.away"
         suffix = "" if member.status == "online" else f" ({member.status})"
-        made.append(_list([(style, member.nick), ("pane.away", suffix)], width))
+        nick = clip(member.nick, width - 2 - columns(suffix))
+        made.append(_list([(style, nick), ("pane.away", suffix)], width))
     if len(order) > height:
         made.append(_list([("pane.away", f"… {len(order) - height + 1} more")], width))
     return _fill(made, width, height, left=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from ipcchat.client.lines import Hole
 from ipcchat.client.model import Line, Model, Notice, Pending, RoomView
 from ipcchat.clock import local
 from ipcchat.entries import Entry
@@ -69,11 +70,12 @@ class RowMaker:
         self._cache: OrderedDict[tuple[object, ...], list[Row]] = OrderedDict()
         self._query = ""
         self._spans: Spans = _none
+        self._pointed = (0, 0)
 
     @property
     def state(self) -> object:
         """What rows depend on besides the model."""
-        return self._layout, self._time_format, self._query
+        return self._layout, self._time_format, self._query, self._pointed
 
     def resize(self, width: int) -> None:
         """Rows are made for another width from now on."""
@@ -91,6 +93,10 @@ class RowMaker:
         """Marks what a search found from now on: `spans(text, query)`; none for an empty query."""
         self._query, self._spans = query, spans
 
+    def point(self, room: int, seq: int) -> None:
+        """Marks an entry from now on, besides what a search found; 0, 0: none."""
+        self._pointed = (room, seq)
+
     def rows(self, room: RoomView, index: int) -> list[Row]:
         """The rows of a room's line, with what stands before it."""
         line = room.lines[index]
@@ -98,11 +104,14 @@ class RowMaker:
         day = before is None or _day(before.time) != _day(line.time)
         new = self._new(room, line, before)
         hidden = isinstance(line, Entry) and self._model.ignores(line)
-        more = (day, new, hidden, self._model.nick, self._query)
+        pointed = isinstance(line, Entry) and (room.number, line.seq) == self._pointed
+        more = (day, new, hidden, pointed, self._model.nick, self._query)
         key = (room.number, room.first_key + index, id(line), *more)
         found = self._cache.get(key)
         if found is None:
             found = self._make(line, day, new, hidden)
+            if pointed and not hidden:
+                found[day + (new > 0)] = self._point(found[day + (new > 0)])
             self._cache[key] = found
             if len(self._cache) > _CACHE:
                 self._cache.popitem(last=False)
@@ -116,6 +125,8 @@ class RowMaker:
             return 0
         if isinstance(before, Entry) and before.seq > room.read_seq:
             return 0
+        if isinstance(before, Hole):
+            return room.seq - line.seq + 1 if before.after <= room.read_seq else 0
         if isinstance(before, Notice) and line.seq != max(room.read_seq, room.start) + 1:
             return 0
         return room.seq - line.seq + 1
@@ -130,6 +141,12 @@ class RowMaker:
         if hidden:
             return made
         return made + (self.notice(line) if isinstance(line, Notice) else self._entry(line))
+
+    def _point(self, first: Row) -> Row:
+        """An entry's first row with a `>` behind its time, or its nick where there is no time."""
+        (_, head), *others = first.parts
+        end = -2 if self._layout.narrow else -1
+        return row(("pick", head[:end] + ">" + head[end + 1 or len(head) :]), *others)
 
     def notice(self, line: Notice) -> list[Row]:
         """The rows of a local line alone."""
@@ -224,18 +241,26 @@ def _marker(width: int) -> Row:
     return row(("marker", (left.rstrip() + words + right.lstrip())[:width]))
 
 
+_FACTS = {
+    "create": "{by} made {text}",
+    "rename": "{nick} renamed the room to {text}",
+    "topic": "{nick} set the topic: {text}",
+    "kick": "{by} removed {text}",
+    "join": "{nick} came in",
+    "part": "{nick} left",
+    "invite": "{nick} invites {text}",
+    "uninvite": "{nick} takes back the invitation of {text}",
+}
+"""Kind of entry → what it says; `by`: a nick, or who the server itself is."""
+_UNNAMED = {"create": "{by} made this room", "topic": "{nick} cleared the topic"}
+"""The same of those without a text."""
+
+
 def fact(entry: Entry) -> str:
     """What an entry that is no message says."""
-    if entry.kind == "topic":
-        return (
-            f"{entry.nick} set the topic: {entry.text}"
-            if entry.text
-            else (f"{entry.nick} cleared the topic")
-        )
-    if entry.kind == "create":
-        return f"{entry.nick or 'the server'} made {entry.text}"
-    if entry.kind == "rename":
-        return f"{entry.nick} renamed the room to {entry.text}"
-    if entry.kind == "kick":
-        return f"{entry.nick or 'the server'} removed {entry.text}"
+    told = (
+        _FACTS.get(entry.kind) if entry.text else _UNNAMED.get(entry.kind, _FACTS.get(entry.kind))
+    )
+    if told is not None:
+        return told.format(by=entry.nick or "the server", nick=entry.nick, text=entry.text)
     return f"{entry.nick}: {entry.text} ({entry.kind})" if entry.text else f"({entry.kind})"

@@ -177,7 +177,7 @@ STYLES: Mapping[str, Look] = {
     "question": Look("question", "bold", "reverse"),
     "pick": Look("pick", "", "reverse"),
     "selected": Look("pick", "", "reverse"),
-    "found": Look("found", "", "reverse underline"),
+    "found": Look("found", "underline", "reverse"),
     "time": Look("faint"),
     "rule": Look("faint"),
     "notice": Look("faint"),

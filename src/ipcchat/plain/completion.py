@@ -1,6 +1,7 @@
 """Tab: the word at the end of the line becomes what it may stand for, one after the other."""
 
 from ipcchat.actions.choices import SETTINGS
+from ipcchat.actions.presence import known
 from ipcchat.client.model import Model
 from ipcchat.commands import Completion, Role, complete
 
@@ -26,6 +27,7 @@ class Completer:
                 len(text),
                 rooms=[room.name for room in model.rooms.values()],
                 nicks=room.nicks(model.account) if room is not None else [],
+                people=known(model),
                 role=role,
                 ignored=model.interest.ignored,
                 settings=SETTINGS,

@@ -23,7 +23,7 @@ KEYS = (
     ("Up and Down", "what was typed before, and after"),
     ("Backspace, Ctrl+W, Ctrl+U", "take back a letter, a word, the line"),
     ("Ctrl+L", "say the line again"),
-    ("Ctrl+C", "clear the line (Up brings it back); never quits"),
+    ("Ctrl+C", "clear the line (Up brings it back), or end a search; never quits"),
     ("Ctrl+D", "quit, where the line is empty"),
     ("Ctrl+Z", "put the program in the background"),
 )
@@ -59,6 +59,7 @@ class Screen(Protocol):
     def submit(self, line: str) -> None: ...
     def paste(self, text: str) -> None: ...
     def suspend(self) -> None: ...
+    def interrupt(self) -> bool: ...
 
 
 class Keyboard:
@@ -228,6 +229,8 @@ class Keyboard:
             self._screen.submit(text)
 
     def _clear(self) -> None:
+        if not self._line.text and self._screen.interrupt():
+            return
         self._remember()
         self._terminal.write(self._line.become(""))
 

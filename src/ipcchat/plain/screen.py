@@ -1,12 +1,12 @@
 """The screen as sentences: what the commands work on, and what is done with a typed line."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from ipcchat.actions.composing import Composing
 from ipcchat.actions.drafting import edited
-from ipcchat.actions.face import Action
+from ipcchat.actions.face import Action, SearchOk
 from ipcchat.actions.question import Question
 from ipcchat.address import Address
 from ipcchat.client.model import RoomView
@@ -17,6 +17,7 @@ from ipcchat.errors import IpcchatError, UsageError
 from ipcchat.plain import sentences
 from ipcchat.plain.alarm import Alarm
 from ipcchat.plain.desk import PlainDesk
+from ipcchat.plain.found import Found
 from ipcchat.plain.keyboard import KEYS, Keyboard
 from ipcchat.plain.pipe import Pipe
 from ipcchat.plain.speech import Speech
@@ -24,6 +25,9 @@ from ipcchat.plain.terminal import Terminal
 from ipcchat.settings import ClientSettings
 
 __all__ = ["PlainScreen"]
+
+_SILENCE = 1.0
+"""Seconds that a command may take before something is said about it."""
 
 
 class PlainScreen:
@@ -53,7 +57,9 @@ class PlainScreen:
         self._alarm = Alarm(session.model, terminal, settings, self._say_error)
         self._speech = Speech(session, terminal, self._keyboard, self._asked, self._alarm.look)
         self._speech.say(greeting.splitlines())
+        self._found = Found(self, self._speech.say)
         self._pipe = Pipe(self, terminal)
+        self._soothing: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
         self._warned = False
         """Whether a line was given back because the wanted room was refused."""
@@ -84,6 +90,8 @@ class PlainScreen:
             self._over.set()
             if self.desk is not None:
                 self.desk.detach()
+            if self._soothing is not None:
+                self._soothing.cancel()
             self._keyboard.close()
             self._speech.close()
             await self._alarm.close()
@@ -189,9 +197,13 @@ class PlainScreen:
         self._speech.say((text if level == "bare" else sentences.spoken(text)).split("\n"))
 
     def show_error(self, error: IpcchatError) -> None:
-        """An error as a sentence, with its hint."""
+        """An error as a sentence, with its hint: at once, before what it is about stands in the
+        input again, unless something else is being typed."""
         self._pipe.failed(error)
-        self._say_error(error)
+        if self._terminal.keys and not (self._keyboard.text or self.asked or self._speech.away):
+            self._speech.say_now(sentences.error(error).split("\n"))
+        else:
+            self._say_error(error)
 
     def _say_error(self, error: IpcchatError) -> None:
         self._speech.say(sentences.error(error).split("\n"))
@@ -227,6 +239,16 @@ class PlainScreen:
         self._speech.teller.arrive()
         self.changed()
 
+    def show_found(
+        self, query: str, found: SearchOk, more: Callable[[], Awaitable[SearchOk]]
+    ) -> None:
+        """Says what a search has found, the newest last."""
+        self.spawn(self._found.begin(found, more))
+
+    async def show_more(self) -> None:
+        """Says what comes before that."""
+        await self._found.go_on()
+
     def configure(self, settings: ClientSettings) -> None:
         """Other settings count from now on."""
         self.settings = settings
@@ -257,6 +279,25 @@ class PlainScreen:
             self._keyboard.restore(line)
         else:
             self._typing.submit(line)
+            self._soothe()
+
+    def _soothe(self) -> None:
+        """Where the command still takes its time in a while, that is said."""
+        if self._soothing is not None:
+            self._soothing.cancel()
+
+        def say() -> None:
+            if self._typing.seeking:
+                self._speech.say(["searching: Ctrl+C ends it"])
+
+        self._soothing = asyncio.get_running_loop().call_later(_SILENCE, say)
+
+    def interrupt(self) -> bool:
+        """Gives up a command that takes its time; whether there was one."""
+        ended = self._typing.give_up()
+        if ended:
+            self._speech.say(["no longer searching"])
+        return ended
 
     def _astray(self, line: str) -> IpcchatError | None:
         """Why a typed line would go to another room than the one it was meant for, for all that

@@ -5,6 +5,7 @@ like a line of somebody else.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from ipcchat.client.room import Notice, Pending, RoomView
@@ -19,6 +20,8 @@ __all__ = [
     "error",
     "failed",
     "fewer",
+    "found",
+    "hit",
     "notice",
     "question",
     "reconnected",
@@ -49,6 +52,9 @@ def entry(said: Entry, *, account: int, mention: bool = False, room: str = "") -
     """Something from the journal. `account`: the user's own; `room`: its name, where it is not
     the current one."""
     own = said.by == account
+    if room.startswith("@") and said.kind == "message":  # the nick is the room's, or one's own
+        who = f"you to {room[1:]}" if own else f"from {said.nick}"
+        return f"{who}: * {said.nick} {_flat(said.text)}" if said.style else _said(who, said.text)
     if said.kind != "message":
         body = _flat(_fact(said, "you" if own else said.nick or "the server"))
         return f"in {room}, {body}" if room else body
@@ -67,11 +73,19 @@ def _fact(said: Entry, who: str) -> str:
         case "topic":
             return f"{who} set the topic: {said.text}" if said.text else f"{who} cleared the topic"
         case "create":
-            return f"{who} made {said.text}"
+            return f"{who} made {said.text or 'this room for two'}"
         case "rename":
             return f"{who} renamed the room to {said.text}"
         case "kick":
             return f"{who} removed {said.text}"
+        case "join":
+            return f"{who} came in"
+        case "part":
+            return f"{who} left"
+        case "invite":
+            return f"{who} invited {said.text}"
+        case "uninvite":
+            return f"{who} took back the invitation of {said.text}"
         case _:
             return f"{who}: {said.text} ({said.kind})" if said.text else f"{who} ({said.kind})"
 
@@ -100,18 +114,24 @@ def question(text: str) -> str:
 
 def failed(pending: Pending, *, typed: bool, room: str = "") -> str:
     """A line that was not sent. `typed`: here, so that it stands above already."""
-    head = f"not sent in {room}" if room else "not sent"
+    to = f"to {room[1:]}" if room.startswith("@") else f"in {room}"
+    head = f"not sent {to}" if room else "not sent"
     why = f": {spoken(pending.reason)}" if pending.reason else ""
     told = "" if typed else f'. It was: "{_flat(pending.text)}"'
     return f"{head}{why}{told}. /retry or /discard"
 
 
 def arrival(room: RoomView) -> str:
-    """One is in a room now: `now in #ops, 5 here, topic: the week's plan`."""
+    """One is in a room now: `now in #ops, 5 here, topic: the week's plan`; `now with bob, away`."""
+    if room.access == "direct":
+        other = room.members.get(room.peer)
+        status = f", {other.status}" if other is not None and other.status != "online" else ""
+        return f"now with {room.name.removeprefix('@')}{status}"
     here = sum(member.status != "offline" for member in room.members.values())
     people = f", {here:,} here" if room.members else ""
     topic = f", topic: {room.topic}" if room.topic else ""
-    return f"now in {room.name}{people}{topic}"
+    private = ", private" if room.access == "private" else ""
+    return f"now in {room.name}{private}{people}{topic}"
 
 
 def reconnected(messages: int) -> str:
@@ -128,9 +148,37 @@ def earlier(messages: int) -> str:
 
 def fewer(room: str, messages: int, mentions: int = 0) -> str:
     """What came in another room since that was last said: `3 new in #ops`."""
-    return f"{messages:,} new in {room}" + (f", {mentions:,} to you" if mentions else "")
+    where = f"from {room[1:]}" if room.startswith("@") else f"in {room}"
+    return f"{messages:,} new {where}" + (f", {mentions:,} to you" if mentions else "")
 
 
 def day(at: datetime) -> str:
     """`Friday 20 November 2026`, whatever the locale of the time's format."""
     return f"{at:%A} {at.day} {at:%B %Y}"
+
+
+# --- what a search has found --------------------------------------------------------------
+
+_SHOWN = 500
+"""Characters of a message that was found that are said."""
+
+
+def hit(number: int, said: Entry, room: str, at: str) -> str:
+    """A message that was found: `3. in #lab, 3 Nov 14:02, bob: text`. `at`: its time."""
+    text = " ".join(said.text.split())
+    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    who = f"* {said.nick}" if said.style == "me" else f"{said.nick}:"
+    return f"{number:,}. in {room}, {at}, {who} {text}"
+
+
+def found(count: int, before: int, *, more: bool, remarks: Sequence[str] = ()) -> str:
+    """What stands below a page of so many messages that were found, so many newer ones `before`
+    them. `more`: there is another page."""
+    if not count:
+        said = "nothing more has that" if before else "nothing that you may read has that"
+    elif more:
+        said = f"the newest {before + count:,} that have that"
+    else:
+        total = before + count
+        said = f"{total:,} message{'s have' if total != 1 else ' has'} that"
+    return ". ".join([said, *remarks, *(["/search: more"] if more else [])])

@@ -30,7 +30,7 @@ _EVERY = 30.0
 """Seconds between two sentences about how many messages came in another room."""
 _ALOUD = 5
 """Messages of another room that are told one by one, of those that come at once: mentions, or all
-where the user asked for that."""
+where they are to the user alone, or he asked for that."""
 _MEMBERS = 2.0
 """Seconds that it may take to learn who is in a room one has come into."""
 
@@ -310,7 +310,8 @@ class Teller:
         level = self._model.interest.level(room.name)
         if level == "none":
             return
-        calls = [line for line in news if level == "all" or self._model.mentions(line)]
+        aloud = level == "all" or room.access == "direct"
+        calls = [line for line in news if aloud or self._model.mentions(line)]
         if len(calls) <= _ALOUD:
             for line in calls:
                 yield self._entry(line, room.name)

@@ -5,16 +5,46 @@ or name that can't be used makes a draft that carries its refusal, so that an ea
 the same draft id comes first even here.
 """
 
+import secrets
 from collections.abc import Container
+from typing import Any
 
 from ipcchat import names, text
 from ipcchat.errors import TextError
 from ipcchat.journal.drafts import Draft, content
+from ipcchat.journal.entrance import direct_key
+from ipcchat.journal.sight import HIDDEN_ROOMS, PRIVATE
 from ipcchat.server.hub import Hub
 from ipcchat.server.session import Session
-from ipcchat.wire.messages import Join, Nick, Part, Read, Say, Topic, Withdraw
+from ipcchat.wire.messages import (
+    Direct,
+    Join,
+    Nick,
+    Part,
+    Read,
+    RoomInvite,
+    RoomUninvite,
+    Say,
+    Topic,
+    Withdraw,
+)
 
-__all__ = ["join", "known_key", "nick", "part", "read", "room_key", "say", "topic", "withdraw"]
+__all__ = [
+    "direct",
+    "find",
+    "join",
+    "known_key",
+    "nick",
+    "part",
+    "read",
+    "room_invite",
+    "room_key",
+    "room_uninvite",
+    "say",
+    "topic",
+    "whom",
+    "withdraw",
+]
 
 STYLES = ("", "me")
 
@@ -38,13 +68,14 @@ def say(hub: Hub, session: Session, request: Say, now: int) -> Draft:
         cleaned,
         style,
         refusal=refusal,
+        quiet=session.quiet,
         content=content(f"say\0{room}\0{style}\0{request.text}"),
     )
 
 
 def join(hub: Hub, session: Session, request: Join, now: int) -> Draft:
     """Membership of a room, which is made when its name is new."""
-    asked = f"join\0{request.room}\0{request.name}"
+    asked = f"join\0{request.room}\0{request.name}" + "\0private" * request.private
     refusal = name = key = ""
     known = hub.journal.state
     try:
@@ -55,7 +86,7 @@ def join(hub: Hub, session: Session, request: Join, now: int) -> Draft:
                 names.check_scripts(name)
     except TextError as error:
         refusal = error.code
-    joined = known.joined.get(session.account, set())
+    joined = _own(hub, session.account)
     number = request.room or known.room_keys.get(key, 0)
     if number not in joined and len(joined) >= hub.settings.room_limit:
         refusal = refusal or "forbidden"
@@ -69,8 +100,83 @@ def join(hub: Hub, session: Session, request: Join, now: int) -> Draft:
         key=key,
         skeleton=names.skeleton(name),
         refusal=refusal,
+        access=PRIVATE if request.private else "",
+        seq=_chance() if request.private else 0,
         content=content(asked),
     )
+
+
+def _own(hub: Hub, account: int) -> set[int]:
+    """The rooms that an account is in by its own doing: not those that others began with it."""
+    known = hub.journal.state
+    joined = known.joined.get(account, set())
+    begun = {number for number in joined if known.rooms[number].peer == account}
+    return joined - begun if begun else joined
+
+
+def _chance() -> int:
+    """A number for a room whose number is to tell nothing."""
+    return secrets.randbelow(HIDDEN_ROOMS)
+
+
+def direct(hub: Hub, session: Session, request: Direct, now: int) -> Draft:
+    """The room of two accounts."""
+    known = hub.journal.state
+    about: dict[str, Any] = {"target": request.account, "refusal": ""}
+    if not request.account:
+        about = whom(hub, request.nick)
+    joined = _own(hub, session.account)
+    if len(joined) >= hub.settings.room_limit:
+        key = direct_key(session.account, int(about["target"]))
+        if key not in known.room_keys:
+            about["refusal"] = about["refusal"] or "forbidden"
+    return Draft(
+        account=session.account,
+        id=request.draft,
+        kind="direct",
+        time=now,
+        seq=_chance(),
+        content=content(f"direct\0{request.account}\0{request.nick}"),
+        **about,
+    )
+
+
+def room_invite(hub: Hub, session: Session, request: RoomInvite, now: int) -> Draft:
+    """Lets somebody into a private room."""
+    return _bidden(hub, session, request, now, "room_invite")
+
+
+def room_uninvite(hub: Hub, session: Session, request: RoomUninvite, now: int) -> Draft:
+    """Takes it back."""
+    return _bidden(hub, session, request, now, "room_uninvite")
+
+
+def _bidden(
+    hub: Hub, session: Session, request: RoomInvite | RoomUninvite, now: int, kind: str
+) -> Draft:
+    about = whom(hub, request.nick)
+    return Draft(
+        account=session.account,
+        id=request.draft,
+        kind=kind,
+        time=now,
+        room=request.room,
+        text=hub.nick_of(about["target"]),
+        content=content(f"{kind}\0{request.room}\0{request.nick}"),
+        **about,
+    )
+
+
+def find(hub: Hub, nick: str) -> int:
+    """The account that has a nick; 0: none."""
+    known = hub.journal.state.nick_keys
+    return known.get(known_key(known, nick), 0)
+
+
+def whom(hub: Hub, nick: str) -> dict[str, Any]:
+    """The account that a draft is about, or its refusal."""
+    found = find(hub, nick)
+    return {"target": found, "refusal": "" if found else "no_account"}
 
 
 def room_key(hub: Hub, name: str) -> str:

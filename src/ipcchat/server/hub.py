@@ -8,31 +8,34 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from ipcchat import names
 from ipcchat.entries import SYSTEM_ROOM, Entry
-from ipcchat.errors import CODES, Refused
+from ipcchat.errors import Refused
 from ipcchat.fanout.delivery import Delivery
 from ipcchat.fanout.pager import Pager
 from ipcchat.fanout.room import Room
 from ipcchat.fanout.subscription import Subscription
+from ipcchat.journal.drafts import Outcome
 from ipcchat.journal.journal import Journal
-from ipcchat.journal.rights import TOKEN
+from ipcchat.journal.sight import HIDDEN_ROOMS
+from ipcchat.search.index import Index
 from ipcchat.server.access import Peer
 from ipcchat.server.admission import Admission
 from ipcchat.server.connection import Connection, Tick
+from ipcchat.server.effects import NARROWING, Effects
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.presence import PresenceBoard
 from ipcchat.server.rates import Rates
-from ipcchat.server.security import Security
 from ipcchat.server.session import Session
 from ipcchat.settings import ServerSettings
+from ipcchat.trust.security import Security
 from ipcchat.wire import codec
-from ipcchat.wire.messages import Bye, Changed, Error, Unfollowed
+from ipcchat.wire.messages import Bye, Changed, Marker, Read, Say
 
 __all__ = ["Hub", "now_ms"]
 
-_ROLE_CHANGED = codec.encode(Changed(what="role"))
+_ROOMS_CHANGED = codec.encode(Changed(what="rooms"))
 _SESSIONS_CHANGED = codec.encode(Changed(what="sessions"))
 
 
@@ -45,6 +48,10 @@ def _nothing() -> None:
     """There is nowhere to read settings from."""
 
 
+_MARKING = (Say, Read)
+"""Requests that move a read marker; a quiet session's `say` does not."""
+_SEARCHES = 2
+"""Searches at the same time, in all."""
 _ASKING = 64
 """Strangers that are remembered until an operator lets them in."""
 _ASKS = (4, 1 / 60)
@@ -69,6 +76,7 @@ class Hub:
         log: EventLog,
         admission: Admission,
         security: Security,
+        index: Index | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
@@ -76,6 +84,10 @@ class Hub:
         self.log = log
         self.admission = admission
         self.security = security
+        self.index = index
+        """None: there is no search."""
+        if index is not None:
+            index.catch_up({number: room.head for number, room in journal.state.rooms.items()})
         self.since = now_ms()
         """When the server started."""
         self.data = settings.data
@@ -88,10 +100,13 @@ class Hub:
         """Set when the server is asked to stop."""
         self.tick = Tick(loop)
         self.pager = Pager(settings.pages_in_flight)
+        self.searches = Pager(_SEARCHES)
         self.connections: dict[int, Connection] = {}
         """Every open connection, by its number."""
         self.sessions: dict[int, Session] = {}
         """The logged-in ones, by the connection's number."""
+        self.people: dict[int, dict[Session, None]] = {}
+        """Account → its sessions."""
         self.pending = 0
         """Drafts handed to the journal that have no outcome yet."""
         self.settled = asyncio.Event()
@@ -112,6 +127,7 @@ class Hub:
         self._asks = Rates(*_ASKS)
         self._delivery = Delivery(loop, lambda: self.settings)
         journal.linger = self._delivery.rest
+        self._effects = Effects(self)
         self._rooms: dict[int, Room] = {}
         self._devices: dict[tuple[int, str], Session] = {}
 
@@ -168,6 +184,7 @@ class Hub:
             scope=frozenset(map(int, scope.split(","))) if scope else None,
         )
         self.sessions[connection.number] = session
+        self.people.setdefault(account, {})[session] = None
         if not quiet:
             self.presence.came(account)
         if connection.device:
@@ -197,6 +214,10 @@ class Hub:
     def _leave(self, session: Session) -> None:
         if self.sessions.pop(session.connection.number, None) is None:
             return
+        own = self.people[session.account]
+        del own[session]
+        if not own:
+            del self.people[session.account]
         for number in tuple(session.subscriptions):
             self.unfollow(session, number)
         device = (session.account, session.connection.device)
@@ -280,6 +301,8 @@ class Hub:
         """Delivers the committed feed until the journal is closed."""
         async for entries in self.journal.feed():
             self._deliver(entries)
+            if self.index is not None:
+                self.index.note(entries)
             await asyncio.sleep(0)  # a long feed lets the others have their turn
         self._delivery.finish()
 
@@ -288,82 +311,57 @@ class Hub:
         for entry in entries:
             number = entry.room
             if number == SYSTEM_ROOM:
-                self._fact(entry)
-            elif number in fresh:
+                self._effects.fact(entry)
+                continue
+            if number in fresh:
                 fresh[number].append(entry)
             else:
                 fresh[number] = [entry]
+            if number >= HIDDEN_ROOMS or entry.kind != "message":
+                if entry.kind in NARROWING:
+                    self._hand_over(fresh)  # the entry that says so is their last
+                self._effects.change(entry)
+        self._hand_over(fresh)
+
+    def _hand_over(self, fresh: dict[int, list[Entry]]) -> None:
+        """Gives the rooms what was committed; `fresh` is empty then."""
         for number, several in fresh.items():
-            if several[0].kind == "create":
-                self.presence.rooms_changed()
             room = self._rooms.get(number)
             if room is not None and room.collect(several):
                 self._delivery.ready(room)
-            for entry in several:
-                if entry.kind == "kick":
-                    self._kicked(entry)
+        fresh.clear()
 
-    def _kicked(self, entry: Entry) -> None:
-        """Ends the subscriptions of who was removed from a room; the entry that says so is their
-        last."""
-        room = self._rooms.get(entry.room)
+    def rooms_changed(self, *accounts: int) -> None:
+        """The sessions of these accounts have another list of rooms."""
+        for account in accounts:
+            for session in self.people.get(account, ()):
+                session.connection.send_state(_ROOMS_CHANGED, "rooms")
+
+    def flush(self, number: int) -> None:
+        """Hands out at once all that is committed of a room."""
+        room = self._rooms.get(number)
         if room is not None:
             self._delivery.flush(room)
-        for session in tuple(self.sessions.values()):
-            if session.account == entry.target and self.unfollow(session, entry.room):
-                session.connection.send(Unfollowed(room=entry.room, code="kicked"))
-        self.presence.moved(entry.room, entry.target, "parted")
-        self.log.info("kick", f"{entry.nick} removed {entry.text}")
 
-    def _fact(self, entry: Entry) -> None:
-        if entry.kind == "rename":
-            for session in self.sessions.values():
-                if session.account == entry.by:
-                    session.nick = entry.text
-            self.presence.renamed(entry.by)
-            self.log.info("nick", f"{entry.nick} is now {entry.text}")
-        elif entry.kind in ("join", "part"):
-            self.presence.moved(entry.target, entry.by, entry.kind + "ed")
-        else:
-            self._person(entry)
-
-    def _person(self, entry: Entry) -> None:
-        """What operators decided about somebody takes effect, and is logged."""
-        nick = self.nick_of(entry.target)
-        sessions = [item for item in self.sessions.values() if item.account == entry.target]
-        match entry.kind:
-            case "role":
-                for session in sessions:
-                    session.role = entry.text
-                    session.connection.send_state(_ROLE_CHANGED, "role")
-                    if entry.text != "operator" and session.log_sink is not None:
-                        self.log.remove_sink(session.log_sink)
-                        session.log_sink = None
-                self.log.info("role", f"{entry.nick or 'the server'} made {nick} {entry.text}")
-            case "ban":
-                why = f": {entry.text}" if entry.text else ""
-                for session in sessions:
-                    sentence = CODES["banned"].text + why
-                    session.connection.close(Error(code="banned", text=sentence))
-                self.log.info("ban", f"{entry.nick} banned {nick}: {entry.text or 'no reason'}")
-            case "release":
-                for session in sessions:
-                    session.nick = entry.text
-                if entry.target:
-                    self.presence.renamed(entry.target)
-                self.log.info("release", f"{entry.nick} freed a nick; {nick or 'nobody'} had it")
-            case "admit":
-                self.asking.pop(names.key(entry.text), None)
-                self.log.info("admit", f"{entry.nick} admits {entry.text}")
-            case "account":
-                self.log.debug("account", f"{entry.text} is new here")
-            case "revoke":
-                for session in tuple(self.sessions.values()):
-                    if session.credential == TOKEN + entry.text:
-                        session.connection.close(Bye(code="bad_proof", text="the token is revoked"))
-                self.log.info("revoke", f"{entry.nick} revoked {entry.text[:8]} {nick}")
-            case "unban" | "invite" | "credential":
-                self.log.info(entry.kind, f"{entry.nick or 'the server'}: {entry.kind} {nick}")
+    def changed(self, connection: Connection, decided: list[tuple[Any, Outcome]]) -> None:
+        """What a session asked has changed its account's state, which is no entry: read markers,
+        of which the other sessions are told, and which direct rooms are put away."""
+        session = self.sessions.get(connection.number)
+        if session is None:
+            return
+        done = [(type(it), to.room, to.seq) for it, to in decided if not to.code]
+        put_away = {room for _, room, seq in done if room >= HIDDEN_ROOMS and not seq}
+        if any(cls not in _MARKING and room in put_away for cls, room, _ in done):
+            self.rooms_changed(session.account)
+        others = [other for other in self.people[session.account] if other is not session]
+        if not others:
+            return
+        marking = (Read,) if session.quiet else _MARKING
+        for room in {room for cls, room, _ in done if cls in marking}:
+            seq = self.journal.state.markers.get((session.account, room), 0)
+            frame = codec.encode(Marker(room=room, seq=seq))
+            for other in others:
+                other.connection.send_state(frame, "rooms")
 
     # --- drafts in flight -------------------------------------------------------------
 

@@ -29,7 +29,14 @@ from ipcchat.trust.identity import NO_TLS
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Listener", "open_tcp", "open_unix", "parse_address", "raise_descriptors"]
+__all__ = [
+    "Listener",
+    "open_tcp",
+    "open_unix",
+    "parse_address",
+    "raise_descriptors",
+    "refuse_plain",
+]
 
 _MANY = 1 << 20
 _ELSEWHERE = "choose another path: --unix PATH, or --data DIR"
@@ -280,3 +287,13 @@ class Listener:
         self._sock.close()
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def refuse_plain(host: str) -> None:
+    """Raises SettingError where another machine could reach a port without TLS there."""
+    if source_of(host).counted:
+        raise SettingError(
+            f"no plaintext on {host}: others could listen in",
+            "listen on loopback alone: --listen 127.0.0.1:5555; or set plaintext_anywhere = true in"
+            " the configuration file",
+        )

@@ -24,7 +24,7 @@ from ipcchat.server.connection import Connection
 from ipcchat.server.hub import Hub, now_ms
 from ipcchat.server.requests import answer_error, refusal
 from ipcchat.trust.identity import NO_TLS
-from ipcchat.wire.messages import Error, Hello, HelloOk, Login, LoginOk, Ok, Ping
+from ipcchat.wire.messages import FEATURES, Error, Hello, HelloOk, Login, LoginOk, Ok, Ping
 from ipcchat.wire.protocol import State
 
 __all__ = ["VERSION", "Door"]
@@ -96,6 +96,7 @@ class Door:
                 epoch=self._hub.journal.epoch,
                 nonce=connection.nonce,
                 methods=access.methods(connection.peer),
+                features=[it for it in FEATURES if it != "search" or self._hub.index is not None],
                 limits=self._limits,
             ),
         )

@@ -12,9 +12,11 @@ from msgspec import Struct
 from ipcchat import names, text
 from ipcchat.errors import TextError
 from ipcchat.journal.drafts import Draft, content
+from ipcchat.journal.sight import first_seen
 from ipcchat.server.access import OPERATOR, TOKEN
-from ipcchat.server.changes import known_key, room_key
+from ipcchat.server.changes import find, known_key, whom
 from ipcchat.server.hub import Hub, now_ms
+from ipcchat.server.questions import named
 from ipcchat.server.session import Session
 from ipcchat.wire.messages import (
     Admit,
@@ -60,21 +62,9 @@ def _draft(session: Session, request: Any, kind: str, now: int, **about: Any) ->
     )
 
 
-def _find(hub: Hub, nick: str) -> int:
-    """The account that has a nick; 0: none."""
-    known = hub.journal.state.nick_keys
-    return known.get(known_key(known, nick), 0)
-
-
-def _about(hub: Hub, nick: str) -> dict[str, Any]:
-    """The account that a draft is about, or its refusal."""
-    found = _find(hub, nick)
-    return {"target": found, "refusal": "" if found else "no_account"}
-
-
 def role(hub: Hub, session: Session, request: Role, now: int) -> Draft:
     """Makes an account an operator or a member; the server's own stays what it is."""
-    about = _about(hub, request.nick)
+    about = whom(hub, request.nick)
     own = hub.journal.state.credentials.get(OPERATOR)
     if request.role not in ("member", "operator") or about["target"] == own:
         about["refusal"] = "forbidden"
@@ -83,7 +73,7 @@ def role(hub: Hub, session: Session, request: Role, now: int) -> Draft:
 
 def kick(hub: Hub, session: Session, request: Kick, now: int) -> Draft:
     """Removes an account from a room; the entry's text says whom, and why."""
-    about = _about(hub, request.nick)
+    about = whom(hub, request.nick)
     said = hub.nick_of(about["target"])
     if reason := _reason(request.text):
         said = f"{said}: {reason}"
@@ -97,13 +87,13 @@ def _reason(asked: str) -> str:
 def ban(hub: Hub, session: Session, request: Ban, now: int) -> Draft:
     """Keeps an account out, for a while or for ever."""
     until = min(now + 1000 * request.seconds, _LATEST) if request.seconds else 0
-    about = _about(hub, request.nick)
+    about = whom(hub, request.nick)
     return _draft(session, request, "ban", now, until=until, text=_reason(request.text), **about)
 
 
 def unban(hub: Hub, session: Session, request: Unban, now: int) -> Draft:
     """Lets it in again."""
-    return _draft(session, request, "unban", now, **_about(hub, request.nick))
+    return _draft(session, request, "unban", now, **whom(hub, request.nick))
 
 
 def release(hub: Hub, session: Session, request: Release, now: int) -> Draft:
@@ -163,10 +153,13 @@ def token(hub: Hub, session: Session, request: Token, now: int) -> Draft:
     gets a token for a person's account: that has another proof."""
     known = hub.journal.state
     credential = TOKEN + request.hash
-    rooms = [known.room_keys.get(room_key(hub, _hashed(name)), 0) for name in request.rooms]
+    rooms = [named(hub, session.account, name) for name in request.rooms]
+    rooms = [
+        number if first_seen(known, number, session.account) is not None else 0 for number in rooms
+    ]
     scope = ",".join(str(number) for number in sorted({*rooms}))
     refusal = "" if all(rooms) else "no_room"
-    number = _find(hub, request.nick)
+    number = find(hub, request.nick)
     if number:
         proofs = [name for name, owner in known.credentials.items() if owner == number]
         if not all(name.startswith(TOKEN) for name in proofs):
@@ -191,10 +184,6 @@ def token(hub: Hub, session: Session, request: Token, now: int) -> Draft:
         open=True,
         refusal=refusal,
     )
-
-
-def _hashed(name: str) -> str:
-    return name if name.startswith("#") else "#" + name
 
 
 def bans(hub: Hub, session: Session, request: Bans) -> Struct:

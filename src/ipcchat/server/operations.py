@@ -1,8 +1,8 @@
 """Requests of operators: how the server is, who is connected, the event log, the end."""
 
 from ipcchat import __version__
-from ipcchat.entries import SYSTEM_ROOM
 from ipcchat.errors import Refused, SettingError
+from ipcchat.journal.sight import first_seen
 from ipcchat.server.hub import Hub
 from ipcchat.server.session import Session
 from ipcchat.trust.identity import NO_TLS
@@ -28,7 +28,10 @@ _SESSIONS = 100
 def status(hub: Hub, session: Session, request: Status) -> StatusOk:
     """How the server is."""
     known, shown = hub.journal.state, hub.security.fingerprint
-    listed = [room for number, room in known.rooms.items() if number != SYSTEM_ROOM]
+    own = session.account  # rooms that the asker may not see don't count
+    listed = [
+        room for number, room in known.rooms.items() if first_seen(known, number, own) is not None
+    ]
     return StatusOk(
         request.id,
         version=__version__,

@@ -5,6 +5,7 @@ everybody. Somebody who is back within the grace time was never away.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 
 from ipcchat.server.session import Session
@@ -15,6 +16,10 @@ __all__ = ["PresenceBoard"]
 
 _PER_SESSION = 0.0001
 """Seconds of interval added for each session: the cost of a broadcast stays a few per cent."""
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class PresenceBoard:
@@ -37,13 +42,38 @@ class PresenceBoard:
         """Account → number of its sessions that show."""
         self._leaving: dict[int, asyncio.TimerHandle] = {}
         self._dirty: dict[int, None] = {}
+        self._away: dict[int, str] = {}
+        """Account → why it is away, or nothing."""
+        self._since: dict[int, int] = {}
+        """Account that is here → when it came, went away or was back, in ms since 1970 UTC."""
         self._moves: dict[tuple[int, int], str] = {}
         self._rooms_changed = False
         self._timer: asyncio.TimerHandle | None = None
 
     def status(self, account: int) -> str:
-        """`online` or `offline`."""
-        return "online" if account in self._online or account in self._leaving else "offline"
+        """`online`, `away` or `offline`."""
+        if account not in self._online and account not in self._leaving:
+            return "offline"
+        return "away" if account in self._away else "online"
+
+    def text(self, account: int) -> str:
+        """Why it is away; empty: it is not, or has not said."""
+        return self._away.get(account, "")
+
+    def since(self, account: int) -> int:
+        """Since when its status is that, in ms since 1970 UTC; 0: it is offline."""
+        return self._since.get(account, 0)
+
+    def away(self, account: int, text: str | None) -> None:
+        """The account is away, or, without a text, is back. Who is offline is neither."""
+        if self._away.get(account) == text or account not in self._since:
+            return
+        if text is None:
+            del self._away[account]
+        else:
+            self._away[account] = text
+        self._since[account] = _now()
+        self._note(account)
 
     def came(self, account: int) -> None:
         """A session of the account began to show."""
@@ -52,6 +82,7 @@ class PresenceBoard:
         if leaving is not None:
             leaving.cancel()
         elif self._online[account] == 1:
+            self._since[account] = _now()
             self._note(account)
 
     def went(self, account: int) -> None:
@@ -86,6 +117,8 @@ class PresenceBoard:
 
     def _gone(self, account: int) -> None:
         del self._leaving[account]
+        self._away.pop(account, None)
+        self._since.pop(account, None)
         self._note(account)
 
     def _note(self, account: int) -> None:
@@ -98,14 +131,13 @@ class PresenceBoard:
             interval = self._interval + sessions * _PER_SESSION
             self._timer = self._loop.call_later(interval, self._send)
 
+    def _frame(self, account: int) -> bytes:
+        nick, status, text = self._nick_of(account), self.status(account), self.text(account)
+        return codec.encode(Presence(account=account, nick=nick, status=status, text=text))
+
     def _send(self) -> None:
         self._timer = None
-        frames = b"".join(
-            codec.encode(
-                Presence(account=number, nick=self._nick_of(number), status=self.status(number))
-            )
-            for number in self._dirty
-        )
+        frames = b"".join(map(self._frame, self._dirty))
         if self._rooms_changed:
             frames += codec.encode(Changed(what="rooms"))
         self._dirty.clear()
@@ -116,6 +148,17 @@ class PresenceBoard:
                 if not session.quiet and session.scope is None:
                     session.connection.send_state(frames, "presence")
         moves, self._moves = self._moves, {}
+        self._tell(moves)
+
+    def settle(self, room: int) -> None:
+        """What is known of a room's comings and goings is told now: who comes in after them is not
+        to hear of them."""
+        moves = {move: status for move, status in self._moves.items() if move[0] == room}
+        for move in moves:
+            del self._moves[move]
+        self._tell(moves)
+
+    def _tell(self, moves: dict[tuple[int, int], str]) -> None:
         by_room: dict[int, bytes] = {}
         for (room, account), status in moves.items():
             event = Presence(account=account, nick=self._nick_of(account), status=status, room=room)

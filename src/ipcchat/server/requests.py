@@ -47,14 +47,16 @@ class Row:
     role: str = "member"
     """`member`, or `operator` for operators alone."""
     scoped: bool = False
-    """Whether a session that is bound to some rooms may ask it of other rooms, or of none."""
+    """Whether a session that is bound to some rooms may ask it of no room."""
     change: Callable[[Hub, Session, Any, int], Draft] | None = None
     """Makes the draft; the last argument is the time."""
     question: Callable[[Hub, Session, Any], Struct] | None = None
     read: Callable[[Hub, Session, Any], Awaitable[Struct | None]] | None = None
     """Returns the reply, or None where it has sent it itself."""
-    behind: Callable[[Hub, Any], asyncio.Future[None] | None] | None = None
+    behind: Callable[[Hub, Session, Any], asyncio.Future[None] | None] | None = None
     """What a read waits for before it asks for its turn."""
+    searches: bool = False
+    """Whether it is a read that may take long: it waits in another line."""
     cost: int = 0
     """What it takes of the account's say rate."""
 
@@ -62,6 +64,11 @@ class Row:
 TABLE: dict[type[Struct], Row] = {
     messages.Say: Row(change=changes.say, cost=1),
     messages.Join: Row(change=changes.join, cost=1),
+    messages.Direct: Row(change=changes.direct, cost=1),
+    messages.RoomInvite: Row(change=changes.room_invite, cost=1),
+    messages.RoomUninvite: Row(change=changes.room_uninvite, cost=1),
+    messages.Away: Row(question=questions.away, cost=1),
+    messages.Whois: Row(question=questions.whois, cost=1),
     messages.Part: Row(change=changes.part, cost=1),
     messages.Topic: Row(change=changes.topic, cost=1),
     messages.Nick: Row(change=changes.nick, cost=1),
@@ -70,6 +77,7 @@ TABLE: dict[type[Struct], Row] = {
     messages.Follow: Row(read=questions.follow),
     messages.Unfollow: Row(question=questions.unfollow),
     messages.History: Row(read=questions.history, behind=questions.behind),
+    messages.Search: Row(read=questions.search, cost=1, scoped=True, searches=True),
     messages.Rooms: Row(question=questions.rooms, scoped=True),
     messages.Members: Row(question=questions.members),
     messages.Ping: Row(question=questions.ping, scoped=True),
@@ -85,6 +93,8 @@ TABLE |= {cls: Row(role="operator", change=change) for cls, change in moderation
 """`hello` and `login`, which make the session, are the door's (`login`)."""
 
 
+_TOLD = frozenset((messages.Say, messages.Read, messages.Part, messages.Join, messages.Direct))
+"""What may change what an account sees, on its other devices too, without an entry."""
 _SHARE = 32
 """Drafts of one connection in a row."""
 Share = tuple[Connection, list[Any]]
@@ -93,7 +103,8 @@ Share = tuple[Connection, list[Any]]
 
 def scoped(row: Row, rooms: frozenset[int], request: Any) -> None:
     """Raises Refused where a session that is bound to some rooms asks for more."""
-    if not row.scoped and getattr(request, "room", 0) not in rooms:
+    room = getattr(request, "room", 0)
+    if room not in rooms and (room or not row.scoped):
         raise Refused("forbidden", "this token is for other rooms alone")
 
 
@@ -156,7 +167,12 @@ class Gate:
                     connection.answered()
                 elif row.read is not None:
                     job = partial(self._read, connection, session, row.read, value)
-                    self._ask(connection, job, row.behind and row.behind(self._hub, value))
+                    if row.searches:
+                        self._hub.searches.ask(connection, job)
+                    else:
+                        self._ask(
+                            connection, job, row.behind and row.behind(self._hub, session, value)
+                        )
             except (Refused, TextError) as error:
                 connection.send(refusal(value.id, error))  # type: ignore[attr-defined]
                 connection.answered()
@@ -221,11 +237,15 @@ class Gate:
         if future.cancelled() or error is not None:
             self._undecided(shares, error)
             return
-        outcomes = iter(future.result())
+        outcomes = future.result()
+        start = 0
         for connection, requests in shares:
-            replies = map(reply, requests, outcomes)  # stops after the last request
-            connection.reply(b"".join(codec.frames(replies)))
+            own = outcomes[start : start + len(requests)]
+            start += len(requests)
+            connection.reply(b"".join(codec.frames(map(reply, requests, own))))
             connection.answered(len(requests))
+            if not _TOLD.isdisjoint(map(type, requests)):
+                self._hub.changed(connection, list(zip(requests, own, strict=True)))
 
     def _undecided(self, shares: list[Share], error: BaseException | None) -> None:
         # The outcome is open: the client keeps the drafts and asks again.
@@ -254,6 +274,9 @@ class Gate:
         except JournalError as error:
             self._hub.log.error("journal", f"a page could not be read: {error.text}")
             answer = Error(id=request.id, code="internal", text=error.text)
+        except Exception as error:  # one bad request never ends the server
+            self._hub.log.error("internal", f"{type(request).__name__} failed: {error!r}")
+            answer = Error(id=request.id, code="internal", text=CODES["internal"].text)
         if answer is not None:
             connection.send(answer)
         connection.answered()

@@ -14,6 +14,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,16 +25,23 @@ from ipcchat.errors import FileError, RemoteProtocolError, SettingError
 from ipcchat.journal import open_journal
 from ipcchat.journal.drafts import Draft
 from ipcchat.journal.journal import Journal
+from ipcchat.search.index import Index
 from ipcchat.server.access import OPERATOR, Peer
 from ipcchat.server.admission import Admission
 from ipcchat.server.connection import LINGER, Connection, Tick
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub, now_ms
-from ipcchat.server.listener import Listener, open_tcp, open_unix, raise_descriptors
+from ipcchat.server.listener import (
+    Listener,
+    open_tcp,
+    open_unix,
+    raise_descriptors,
+    refuse_plain,
+)
 from ipcchat.server.login import Door
 from ipcchat.server.requests import Gate
-from ipcchat.server.security import Security, refuse_plain
 from ipcchat.settings import ServerSettings
+from ipcchat.trust.security import Security
 from ipcchat.wire.messages import Bye, Error
 from ipcchat.wire.protocol import State
 
@@ -85,6 +93,7 @@ class Server:
         self._door: Door
         self._gate: Gate
         self._journal: Journal
+        self._index: Index | None = None
         self._listeners: list[Listener] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._run: asyncio.Task[None] | None = None
@@ -128,23 +137,27 @@ class Server:
             raise
         self._security = Security(data)
         self._admission = Admission(settings)
-        self._hub = Hub(settings, self._journal, self.log, self._admission, self._security)
+        report = partial(self.log.warning, "search")
+        self._index = Index(data, self._journal.epoch, report) if settings.search else None
+        self._hub = Hub(
+            settings, self._journal, self.log, self._admission, self._security, self._index
+        )
         self._hub.reread = self._reload
         self._hub.data = paths.MEMORY if data is None else str(data)
         self.tick = self._hub.tick
         self._door = Door(self._hub)
         self._gate = Gate(self._hub)
         try:
-            await asyncio.to_thread(self._security.load, settings)
+            await asyncio.to_thread(self._certify, settings)
             await self._listen(data)
         except BaseException:
             await self._stop_listening()
-            await self._journal.close()
+            await self._close_files()
             raise
         self._hub.addresses = self.addresses
         self._run = asyncio.get_running_loop().create_task(self._serve(), name="ipcchat server")
-        for address in self.addresses:
-            self.log.info("listening", f"listening on {address}")
+        for shown in self.addresses:
+            self.log.info("listening", f"listening on {shown}")
 
     async def _make_operator(self) -> None:
         """The operator's account, at the first start."""
@@ -207,24 +220,35 @@ class Server:
             sock, kind, self._connection, self.log, admission, shown.context, shown.fingerprint
         )
 
+    def _certify(self, settings: ServerSettings) -> None:
+        """Loads the certificate, where there is TLS. Raises SettingError, FileError."""
+        if not settings.plaintext:
+            self._security.load(settings.tls_cert, settings.tls_key)
+
     async def _serve(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 feed = group.create_task(self._hub.run())
                 pager = group.create_task(self._hub.pager.run())
+                searches = group.create_task(self._hub.searches.run())
                 watch = group.create_task(self._watch())
                 self._accepting = [group.create_task(item.run()) for item in self._listeners]
                 await self._hub.stopping.wait()
                 await self._drain(feed)
-                for task in (pager, watch):
+                for task in (pager, searches, watch):
                     task.cancel()
         finally:
             await self._stop_listening()
             for connection in tuple(self._hub.connections.values()):
                 connection.abort()
             self._hub.presence.close()
-            await self._journal.close()
+            await self._close_files()
             self._closed.set()
+
+    async def _close_files(self) -> None:
+        if self._index is not None:
+            await self._index.close()  # first: it reads the journal
+        await self._journal.close()
 
     async def _stop_listening(self) -> None:
         for task in self._accepting:
@@ -244,7 +268,7 @@ class Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain_timeout):
                 await self._hub.settled.wait()
-        await self._journal.close()
+        await self._close_files()
         await feed
         for connection in tuple(self._hub.connections.values()):
             wait = random.randint(*_COMEBACK)
@@ -282,7 +306,7 @@ class Server:
         before, after = self.settings, self._reread()
         after = replace(after, plaintext=before.plaintext)  # said below; a port is one or the other
         try:
-            self._security.load(after)
+            self._certify(after)
         except FileError as error:
             raise SettingError(error.text, error.hint) from None
         for listener in self._listeners:
@@ -366,11 +390,7 @@ class Server:
                 connection.close(Error(code="idle", text="no login"))
             elif connection.wire.state is State.OPEN and waited > settings.first_frame_timeout:
                 connection.close(Error(code="idle", text="no hello"))
-        elif (
-            connection.partial
-            and connection.reading
-            and (now - connection.partial > settings.frame_timeout)
-        ):
+        elif connection.reading and 0 < connection.partial < now - settings.frame_timeout:
             self.log.info("idle", f"{connection.peer.address} does not complete a frame")
             connection.close(Error(code="idle", text="a frame was not completed"))
         elif connection.reading and now - alive > settings.idle_after:

@@ -167,6 +167,7 @@ class Editor:
 
     def _options(self, model: "Model", document: Document) -> "Completion":
         from ipcchat.actions.choices import SETTINGS
+        from ipcchat.actions.presence import known
         from ipcchat.commands import complete
 
         return complete(
@@ -176,6 +177,7 @@ class Editor:
             nicks=model.rooms[model.current].nicks(model.account)
             if model.current in model.rooms
             else [],
+            people=known(model),
             role="operator" if model.role == "operator" else "member",
             ignored=model.interest.ignored,
             settings=SETTINGS,

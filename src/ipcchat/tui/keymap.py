@@ -20,7 +20,7 @@ from prompt_toolkit.keys import Keys as _Keys
 from ipcchat.errors import SettingError
 from ipcchat.text import visible
 
-__all__ = ["FIXED", "KeyRow", "Keys", "parse_key", "rebound", "shown"]
+__all__ = ["FIXED", "BoundRow", "KeyRow", "Keys", "parse_key", "rebound", "shown"]
 
 Keys = tuple[str, ...]
 """Keys after each other, as prompt_toolkit's `KeyBindings.add` takes them."""
@@ -105,6 +105,14 @@ class KeyRow(Protocol):
     @property
     def help(self) -> str:
         """What it is for."""
+
+
+class BoundRow(KeyRow, Protocol):
+    """Such a row, for people."""
+
+    @property
+    def shown(self) -> str:
+        """Its keys as they are written."""
 
 
 R = TypeVar("R", bound=KeyRow)

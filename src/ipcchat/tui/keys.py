@@ -28,7 +28,8 @@ class Key:
     help: str
     do: Callable[[ChatScreen], None]
     when: str = ""
-    """Only while: `empty` (the input is), `failed` (so it is, and a line was not sent)."""
+    """Only while: `empty` (the input is), `failed` (so it is, and a line was not sent), `away` (one
+    came from the results, or a search goes on); then it does not wait for a second key."""
 
     @property
     def shown(self) -> str:
@@ -96,7 +97,7 @@ KEYS: tuple[Key, ...] = (
         "unread",
         (("escape", "u"), ("f5",)),
         "the first new line",
-        lambda s: s.scrollback.to_unread(),
+        lambda s: s.spawn(s.to_unread()),
     ),
     Key(
         "previous-mention",
@@ -111,6 +112,19 @@ KEYS: tuple[Key, ...] = (
         lambda s: s.places.mention(1),
     ),
     Key("search", (("c-s",),), "search the loaded lines as you type", lambda s: s.search()),
+    Key(
+        "results",
+        (("escape", "s"), ("f12",)),
+        "what `/search` found, as you left it (or /search)",
+        lambda s: s.spawn(s.show_more()),
+    ),
+    Key(
+        "back",
+        (("escape",),),
+        "from a result: back to where you were; ends a search that goes on",
+        lambda s: s.searches.back(),
+        "away",
+    ),
     Key(
         "bare",
         (("escape", "l"), ("f6",)),
@@ -174,14 +188,18 @@ def bindings(rows: Sequence[Key], screen: ChatScreen) -> KeyBindings:
         "empty": calm & Condition(lambda: not screen.editor.text),
         "failed": calm
         & Condition(lambda: not screen.editor.text and screen.saying.failed() is not None),
+        "away": calm & Condition(lambda: screen.places.jumped or screen.saying.seeking),
     }
+    # Alt comes as Esc and a key at once: such a key waits already.
+    alone = Condition(lambda: not screen.app.key_processor.input_queue)
 
     def press(do: Callable[[ChatScreen], None], event: KeyPressEvent) -> None:
         do(screen)
 
     for row in rows:
         for keys in row.keys:
-            made.add(*keys, filter=filters[row.when])(partial(press, row.do))
+            eager = alone if row.when == "away" else False
+            made.add(*keys, filter=filters[row.when], eager=eager)(partial(press, row.do))
 
     @made.add("<bracketed-paste>", filter=calm)
     def _paste(event: KeyPressEvent) -> None:

@@ -21,7 +21,7 @@ from ipcchat.tui.finder import MAX_QUERY, loose, without_last
 
 __all__ = ["Candidate", "Choice", "Match", "Picker", "match", "parts"]
 
-_SEPARATORS = frozenset("#-_. ")
+_SEPARATORS = frozenset("#@-_. ")
 _EXACT, _PREFIX, _WORD, _WORDS, _INSIDE, _SCATTERED = (tier * 1_000_000 for tier in range(6, 0, -1))
 _RUN = 1
 """What a further stretch costs."""
@@ -88,8 +88,8 @@ def _match(wanted: str, folded: _Folded) -> Match | None:
     at = text.find(wanted)
     if at < 0:
         return _scattered(wanted, folded)
-    # A `#` that was not typed doesn't count.
-    head = 1 if text[:1] == "#" and wanted[0] != "#" else 0
+    # A `#` or `@` that was not typed doesn't count.
+    head = 1 if text[:1] in ("#", "@") and wanted[0] != text[0] else 0
     if text.startswith(wanted, head):
         whole = len(text) == head + len(wanted)
         return _made(_EXACT if whole else _PREFIX, range(head, head + len(wanted)), folded)
@@ -161,7 +161,7 @@ class Candidate:
     """Where one may go."""
 
     name: str
-    """As it is shown, a room's with its `#`."""
+    """As it is shown, with its `#` or `@`."""
     number: int
     """The room's, or the person's account."""
     unread: int = 0

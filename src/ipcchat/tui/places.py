@@ -1,17 +1,30 @@
-"""Going places: from room to room, to what is new, to who named one."""
+"""Going places: from room to room, to what is new, to who named one; and back from what a search
+found."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ipcchat.client.model import Model, RoomView
 from ipcchat.entries import Entry
+from ipcchat.paint import bars
 from ipcchat.tui.scrollback import Anchor, Scrollback
 
-__all__ = ["Places"]
+__all__ = ["Places", "Spot"]
 
 _LOOKED_AT = 100_000
 """Lines among which a mention is looked for: about a twentieth of a second."""
 _STRETCH = 500
 """Lines that are looked at together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where one was: a room, and the place in it."""
+
+    room: int
+    anchor: Anchor | None
+    seq: int
+    """That of the lowest line that showed, which may have another key by then; 0: not known."""
 
 
 class Places:
@@ -30,10 +43,12 @@ class Places:
         self._tell = tell
         self._found: tuple[int, Anchor | None, int] | None = None
         """The mention gone to last: room, the place then, the line's key."""
+        self._began = self.here()
+        self._back: Spot | None = None
 
     def step(self, count: int) -> None:
         """The next room (1), or the one before (-1)."""
-        order = list(self._model.rooms)
+        order = [room.number for room in bars.ordered(self._model)]
         if order:
             current = self._model.current
             index = order.index(current) if current in order else 0
@@ -41,18 +56,18 @@ class Places:
 
     def number(self, number: int) -> None:
         """The room that the lists call by that number."""
-        order = list(self._model.rooms)
+        order = bars.ordered(self._model)
         if number <= len(order):
-            self._go_to(order[number - 1])
+            self._go_to(order[number - 1].number)
 
     def activity(self) -> None:
-        """The next room with a mention, else the next one with a message; in the only one, what is
-        new there."""
-        order = list(self._model.rooms.values())
+        """The next room with a direct message, else with a mention, else with a message; in the
+        only one, what is new there."""
+        order = bars.ordered(self._model)
         here = next((at for at, room in enumerate(order) if room.number == self._model.current), 0)
         others = [room for room in order[here + 1 :] + order[:here] if room.unread]
         if others:
-            self._go_to(next((room for room in others if room.mentions), others[0]).number)
+            self._go_to(min(others, key=_urgency).number)
         elif order and order[here].unread:
             self._scrollback.to_unread()
         else:
@@ -94,3 +109,80 @@ class Places:
     def room(self) -> RoomView | None:
         """The current one."""
         return self._model.rooms.get(self._model.current)
+
+    # --- there and back ---------------------------------------------------------------
+
+    def here(self) -> Spot:
+        """Where one is."""
+        room = self.room()
+        if room is None:
+            return Spot(0, None, 0)
+        anchor = self._scrollback.anchor(room)
+        line = room.lines[anchor.key - room.first_key] if anchor is not None else None
+        return Spot(room.number, anchor, line.seq if isinstance(line, Entry) else 0)
+
+    def begin(self) -> None:
+        """A command may lead away from here: it is where one comes back to. Where one was before
+        that counts no more."""
+        self._began, self._back = self.here(), None
+
+    def resume(self) -> None:
+        """The last command shows nothing at the end of the room: unless one has moved since, one
+        is where it was given."""
+        here = self.here()
+        if here.room == self._began.room and here.anchor is None:
+            self.return_to(self._began)
+
+    @property
+    def jumped(self) -> bool:
+        """Whether there is a way back."""
+        return self._back is not None
+
+    def settle(self) -> None:
+        """One stays: there is no way back any more."""
+        self._back = None
+
+    def jump(self, entry: Entry) -> None:
+        """Shows a message; `back` leads to where one was, also after several. Where it is not
+        loaded, it says so."""
+        back = self._back or self.here()
+        if entry.room != self._model.current:
+            self._go_to(entry.room)
+        room = self.room()
+        index = self._index(room, entry.seq) if room is not None else None
+        if index is None:
+            self._tell("that message is not there any more")
+            return
+        self._scrollback.to_index(index)
+        self._back = back
+
+    @staticmethod
+    def _index(room: RoomView, seq: int) -> int | None:
+        """The index of the line with that seq; None where it is not loaded."""
+        index = room.after(seq - 1)
+        line = room.lines[index] if seq and index < len(room.lines) else None
+        return index if isinstance(line, Entry) and line.seq == seq else None
+
+    def back(self) -> None:
+        """To where one was before the first jump."""
+        spot, self._back = self._back, None
+        if spot is not None:
+            self.return_to(spot)
+
+    def return_to(self, spot: Spot) -> None:
+        """Shows a place again, as it was."""
+        room = self._model.rooms.get(spot.room)
+        if room is None:
+            if spot.room:
+                self._tell("you are not in that room any more")
+            return
+        if room.number != self._model.current:
+            self._go_to(room.number)
+        anchor, index = spot.anchor, self._index(room, spot.seq)
+        if anchor is not None and index is not None:  # its key may be another line's by now
+            anchor = Anchor(room.first_key + index, anchor.rows)
+        self._scrollback.return_to(room, anchor)
+
+
+def _urgency(room: RoomView) -> int:
+    return 0 if room.access == "direct" else 1 if room.mentions else 2

@@ -5,15 +5,16 @@ the model: nothing here keeps a copy of it.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from prompt_toolkit.application.run_in_terminal import in_terminal
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
 from ipcchat.actions.drafting import edited
-from ipcchat.actions.face import Action
+from ipcchat.actions.face import Action, SearchOk
 from ipcchat.actions.question import Question
 from ipcchat.address import Address
 from ipcchat.client.model import RoomView
@@ -27,33 +28,21 @@ from ipcchat.settings import ClientSettings
 from ipcchat.terminal.frame import Frame
 from ipcchat.tui.editor import Editor
 from ipcchat.tui.finding import Finding
+from ipcchat.tui.keymap import BoundRow
 from ipcchat.tui.layout import LEFT, compose
-from ipcchat.tui.modes import Asking, Bare, Mode
+from ipcchat.tui.modes import Asking, Bare, Mode, Switching
 from ipcchat.tui.pace import Pace
 from ipcchat.tui.panes import OperatorsPane, Panes
 from ipcchat.tui.places import Places
+from ipcchat.tui.results import Searches
 from ipcchat.tui.saying import Saying
-from ipcchat.tui.scrollback import Scrollback
+from ipcchat.tui.scrollback import Loader, Scrollback
 from ipcchat.tui.shell import Shell
-from ipcchat.tui.switching import Switching
 
 __all__ = ["ChatScreen"]
 
 _WHEEL = 3
 """Rows that a step of the mouse's wheel scrolls."""
-
-
-class Explained(Protocol):
-    """A row of the table of keys."""
-
-    @property
-    def shown(self) -> str: ...
-
-    @property
-    def help(self) -> str: ...
-
-    @property
-    def deed(self) -> str: ...
 
 
 class _End(Exception):
@@ -72,7 +61,7 @@ class ChatScreen:
         desk: OperatorsPane | None = None,
         *,
         shell: Shell,
-        keys: Sequence[Explained] = (),
+        keys: Sequence[BoundRow] = (),
         greeting: str = "",
     ) -> None:
         """`shell`: what it is shown on, and whose input and keys it takes."""
@@ -88,15 +77,17 @@ class ChatScreen:
         self.editor: Editor = shell.editor
         self._keys = keys
         self._maker = RowMaker(self.model, settings.time_format)
-        self.scrollback: Scrollback = Scrollback(self.model, self._maker, self._older)
+        self._loader = Loader(session, self.spawn)
+        self.scrollback: Scrollback = Scrollback(self.model, self._maker, self._loader.older)
+        self.scrollback.missing = partial(self._loader.missing, self.scrollback)
         self.panes: Panes = Panes(self.model, settings, self.scrollback, self.editor, desk)
         self.places: Places = Places(self.model, self.scrollback, self.go_to, self.show)
-        self.saying: Saying = Saying(self, self.editor, actions, self.to_tail)
+        self.saying: Saying = Saying(self, self.editor, actions, self._submits)
+        self.searches: Searches = Searches(self, self._maker)
         self.panes.waiting = lambda: self.saying.waiting
         self._pace = Pace(self._prepare, self.app.invalidate, settings.redraw)
         self.scrollback.holds = lambda: self._pace.awaited
         self._greeting = greeting
-        self._fetching: set[int] = set()
         self._group: asyncio.TaskGroup | None = None
         self._early: list[Coroutine[Any, Any, None]] = []
         """Jobs from before the group is there."""
@@ -105,6 +96,7 @@ class ChatScreen:
         self._talk = 0
         self._editing = False
         """Whether the terminal shows the user's editor."""
+        self.app.key_processor.before_key_press += lambda _: self.searches.unmark()
         self.editor.attach(self.model, self._watch_focus)
         shell.frame = self._compose
         shell.mouse = settings.mouse
@@ -137,6 +129,11 @@ class ChatScreen:
             self._greeting = ""
         self.saying.look()
         self.window.look(self.model)
+
+    def lay(self) -> None:
+        """Everything knows how large it is now."""
+        size = self.app.output.get_size()
+        self._compose(size.columns, size.rows)
 
     def redraw(self) -> None:
         """Draws everything anew."""
@@ -287,22 +284,30 @@ class ChatScreen:
 
     def switch(self) -> None:
         """The quick switcher."""
-        self.enter_mode(Switching(self.model, self.go_to, self.end_mode))
+        self.enter_mode(Switching(self.model, self.go_to, self._meet, self.end_mode))
+
+    def _meet(self, nick: str) -> None:
+        async def go() -> None:
+            self.go_to(await self.session.direct(nick))
+
+        self.spawn(go())
 
     def search(self) -> None:
         """The loaded lines, as one types."""
         room = self.places.room()
         if room is not None:
-            self.enter_mode(
-                Finding(
-                    self.model,
-                    room,
-                    self.scrollback,
-                    self._maker,
-                    self.app.invalidate,
-                    self.end_mode,
-                )
-            )
+            parts = (self.scrollback, self._maker, self.app.invalidate, self.end_mode)
+            self.enter_mode(Finding(self.model, room, *parts))
+
+    def show_found(
+        self, query: str, found: SearchOk, more: Callable[[], Awaitable[SearchOk]]
+    ) -> None:
+        """The results in a pane."""
+        self.searches.show(query, found, more)
+
+    async def show_more(self) -> None:
+        """The results again, as they were left. Raises UsageError where there are none."""
+        self.searches.show_again()
 
     def page(self, direction: int) -> None:
         """A screenful up (-1) or down (1)."""
@@ -327,6 +332,7 @@ class ChatScreen:
 
     def go_to(self, number: int) -> None:
         """Shows a room."""
+        self.places.settle()
         self.model.current = number
         self.editor.follow_room(carry=self.saying.going)
         self.changed()
@@ -348,16 +354,13 @@ class ChatScreen:
         self._watch_focus()
         self.changed()
 
-    def _older(self, room: RoomView) -> None:
-        """The oldest line shows: what is before it is fetched, once at a time."""
-        if room.complete or room.loading or room.number in self._fetching:
-            return
-        if self.model.state == "online":
-            self._fetching.add(room.number)
-            self.spawn(self._fetch(room))
+    async def to_unread(self) -> None:
+        """The first new line, wherever it is."""
+        await self._loader.unread(self.scrollback)
+        self._watch_focus()
+        self.changed()
 
-    async def _fetch(self, room: RoomView) -> None:
-        try:
-            await self.session.fetch_older(room.number)
-        finally:
-            self._fetching.discard(room.number)
+    def _submits(self) -> None:
+        """What is said, and what a command answers, shows at the end."""
+        self.places.begin()
+        self.to_tail()

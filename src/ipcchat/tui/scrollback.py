@@ -1,18 +1,25 @@
-"""The scrollback: which rows show, and where one is in the past.
+"""The scrollback: which rows show, where one is in the past, and what is fetched for it.
 
 The place is `tail`, or an anchor: the key of the lowest line that shows and how many of its rows
 do. It is never a line's index and never a height, so older history can be put before the lines,
 new ones after them, and the window be resized, without the view moving. Only what shows has rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+from ipcchat.client.lines import Hole
 from ipcchat.client.model import Model, RoomView
+from ipcchat.client.session import Session
+from ipcchat.entries import Entry
+from ipcchat.errors import IpcchatError
 from ipcchat.paint.row import BLANK, Row
 from ipcchat.paint.rows import RowMaker
 
-__all__ = ["Anchor", "Scrollback"]
+__all__ = ["Anchor", "Loader", "Scrollback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,10 @@ class Scrollback:
         self._place: object = None
         self.holds: Callable[[], bool] = bool
         """Whether what has just come shows in a moment anyway: a key need not wait for it."""
+        self.missing: Callable[[RoomView, Hole, bool], None] = lambda room, hole, down: None
+        """Called when a line shows that stands for others: whoever comes `down` wants those right
+        after what is above it, else those right before what is below it."""
+        self._down = False
         self.height = 1
         """Rows of the last drawing."""
 
@@ -82,6 +93,7 @@ class Scrollback:
     def to_tail(self) -> None:
         """Shows the end again, and follows it; as it is now."""
         self._place = None
+        self._down = False
         self._anchors.pop(self._model.current, None)
 
     def clear(self, room: RoomView) -> None:
@@ -114,10 +126,29 @@ class Scrollback:
         room = self._room()
         if room is None:
             return
-        if room.read_seq > room.start:
-            self.to_index(min(room.after(room.read_seq), len(room.lines) - 1))
+        index = min(room.after(room.read_seq), len(room.lines) - 1)
+        line = room.lines[index] if index >= 0 else None
+        first = isinstance(line, Entry) and line.seq == room.read_seq + 1
+        if first or room.read_seq > room.start:
+            self.to_index(index)
         else:
             self.to_top()  # it is not loaded yet, or the oldest one
+
+    def keep(self, room: RoomView, hole: Hole) -> None:
+        """Entries have come in the place of that line: where what was above it showed, it stays in
+        its row."""
+        anchor = self.anchor(room)
+        if anchor is None:
+            return
+        first, last = room.after(hole.after - 1), anchor.key - room.first_key
+        below = anchor.rows
+        for index in range(first + 1, last):
+            line = room.lines[index]
+            if not (isinstance(line, Entry) and hole.after < line.seq < hole.until):
+                below += len(self._maker.rows(room, index))
+        if first < last and below < self.height and room.number == self._model.current:
+            self._set(room, first, len(self._maker.rows(room, first)))
+            self.move(below)
 
     def page(self, direction: int) -> None:
         """A window's height up (-1) or down (1), less a row."""
@@ -128,6 +159,7 @@ class Scrollback:
         room = self._room()
         if room is None:
             return
+        self._down = count > 0
         if count < 0:
             self._cleared.discard(room.number)
         if not room.lines:
@@ -219,12 +251,70 @@ class Scrollback:
             index = len(room.lines) - 1
         else:
             index = anchor.key - room.first_key
+            line = room.lines[index]
+            if isinstance(line, Hole):
+                self.missing(room, line, self._down)
             upwards += reversed(self._maker.rows(room, index)[: anchor.rows])
             index -= 1
         while len(upwards) < height and index >= 0:
+            line = room.lines[index]
+            if isinstance(line, Hole):
+                self.missing(room, line, self._down)
             upwards += reversed(self._maker.rows(room, index))
             index -= 1
         if index < 0 and room.number not in self._cleared:
             self._older(room)
         shown = upwards[:height][::-1]
         return [BLANK] * (height - len(shown)) + shown
+
+
+class Loader:
+    """Fetches what is to show and is not loaded, once at a time in a room. `spawn` runs a job
+    beside the screen."""
+
+    def __init__(
+        self, session: Session, spawn: Callable[[Coroutine[Any, Any, None]], None]
+    ) -> None:
+        self._session = session
+        self._model = session.model
+        self._spawn = spawn
+        self._fetching: set[int] = set()
+        self._tried: Hole | None = None
+
+    def older(self, room: RoomView) -> None:
+        """The oldest line shows: what is before it is fetched."""
+        if not room.complete:
+            self._fetch(room, partial(self._session.fetch_older, room.number))
+
+    def missing(self, view: Scrollback, room: RoomView, hole: Hole, down: bool) -> None:
+        """A line shows that stands for others: some of them are fetched; tried once."""
+        if hole != self._tried:
+            self._fetch(room, partial(self._fill, view, room, hole, down))
+
+    async def _fill(self, view: Scrollback, room: RoomView, hole: Hole, down: bool) -> None:
+        self._tried = hole
+        seq = hole.after + 1 if down else hole.until - 1
+        await self._session.surroundings(room.number, seq, 2 * self._session.settings.page)
+        if down:
+            view.keep(room, hole)
+
+    async def unread(self, view: Scrollback) -> None:
+        """Shows the first new line, which may be far above what is loaded."""
+        room = self._model.rooms.get(self._model.current)
+        if room is not None and room.read_seq < room.start:
+            with suppress(IpcchatError):  # then what is loaded has to do
+                await self._session.surroundings(room.number, room.read_seq + 1)
+        if room is not None and room.number == self._model.current:
+            view.to_unread()
+
+    def _fetch(self, room: RoomView, job: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        if room.loading or room.number in self._fetching or self._model.state != "online":
+            return
+        self._fetching.add(room.number)
+        self._spawn(self._fetched(room.number, job))
+
+    async def _fetched(self, number: int, job: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        try:
+            await job()
+        finally:
+            self._fetching.discard(number)

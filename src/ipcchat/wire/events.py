@@ -5,7 +5,7 @@ from typing import TypeAlias
 from ipcchat.entries import Entry
 from ipcchat.wire.fields import Int, Tagged
 
-__all__ = ["Bye", "Changed", "Event", "Gap", "Live", "LogLine", "Presence", "Unfollowed"]
+__all__ = ["Bye", "Changed", "Event", "Gap", "Live", "LogLine", "Marker", "Presence", "Unfollowed"]
 
 
 class Live(Tagged, tag="live"):
@@ -40,6 +40,15 @@ class Presence(Tagged, tag="presence"):
     nick: str
     status: str
     room: Int = 0
+    text: str = ""
+    """Why somebody is away."""
+
+
+class Marker(Tagged, tag="marker"):
+    """Another session of one's account has read a room up to `seq`."""
+
+    room: Int
+    seq: Int
 
 
 class Changed(Tagged, tag="changed"):
@@ -65,4 +74,4 @@ class Bye(Tagged, tag="bye"):
     wait_ms: Int = 0
 
 
-Event: TypeAlias = Entry | Live | Gap | Unfollowed | Presence | Changed | LogLine | Bye
+Event: TypeAlias = Entry | Live | Gap | Unfollowed | Presence | Marker | Changed | LogLine | Bye

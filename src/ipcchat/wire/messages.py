@@ -10,7 +10,17 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from ipcchat.entries import Cursor, Entry
-from ipcchat.wire.events import Bye, Changed, Event, Gap, Live, LogLine, Presence, Unfollowed
+from ipcchat.wire.events import (
+    Bye,
+    Changed,
+    Event,
+    Gap,
+    Live,
+    LogLine,
+    Marker,
+    Presence,
+    Unfollowed,
+)
 from ipcchat.wire.moderation import (
     Admit,
     Ban,
@@ -41,11 +51,15 @@ from ipcchat.wire.replies import (
     Reply,
     Room,
     RoomsOk,
+    SearchOk,
     SessionInfo,
     SessionsOk,
     StatusOk,
+    WhoisOk,
 )
 from ipcchat.wire.requests import (
+    Away,
+    Direct,
     Follow,
     Hello,
     History,
@@ -59,21 +73,27 @@ from ipcchat.wire.requests import (
     Read,
     Reload,
     Request,
+    RoomInvite,
     Rooms,
+    RoomUninvite,
     Say,
+    Search,
     Sessions,
     Shutdown,
     Status,
     Topic,
     Unfollow,
+    Whois,
     Withdraw,
 )
 
 __all__ = [
     "EVENTS",
+    "FEATURES",
     "REPLIES",
     "REQUESTS",
     "Admit",
+    "Away",
     "Ban",
     "BanInfo",
     "Bans",
@@ -81,6 +101,7 @@ __all__ = [
     "Bye",
     "Changed",
     "Cursor",
+    "Direct",
     "Done",
     "Entry",
     "Error",
@@ -103,6 +124,7 @@ __all__ = [
     "LogLine",
     "Login",
     "LoginOk",
+    "Marker",
     "Member",
     "Members",
     "MembersOk",
@@ -120,9 +142,13 @@ __all__ = [
     "Revoke",
     "Role",
     "Room",
+    "RoomInvite",
+    "RoomUninvite",
     "Rooms",
     "RoomsOk",
     "Say",
+    "Search",
+    "SearchOk",
     "SessionInfo",
     "Sessions",
     "SessionsOk",
@@ -134,6 +160,8 @@ __all__ = [
     "Unban",
     "Unfollow",
     "Unfollowed",
+    "Whois",
+    "WhoisOk",
     "Withdraw",
 ]
 
@@ -151,6 +179,12 @@ REPLIES: dict[type[Struct], type[Struct]] = {
     Rooms: RoomsOk,
     Members: MembersOk,
     Read: Ok,
+    Direct: Done,
+    RoomInvite: Done,
+    RoomUninvite: Done,
+    Away: Ok,
+    Whois: WhoisOk,
+    Search: SearchOk,
     Withdraw: Done,
     Ping: Ok,
     Status: StatusOk,
@@ -176,7 +210,12 @@ REQUESTS: dict[str, type[Struct]] = {str(cls.__struct_config__.tag): cls for cls
 
 EVENTS: dict[str, type[Struct]] = {
     str(cls.__struct_config__.tag): cls
-    for cls in (Entry, Live, Gap, Unfollowed, Presence, Changed, LogLine, Bye)
+    for cls in (Entry, Live, Gap, Unfollowed, Presence, Marker, Changed, LogLine, Bye)
 }
+
+FEATURES = ("away", "direct", "private", "search", "unread", "whois")
+"""What came to version 1 after its first day, as `hello` announces it: `away` (`away`, the text of
+`presence`), `direct`, `private` (`join` with `private`, `room_invite`, `room_uninvite`), `search`,
+`unread` (the counts and times of `rooms`, `marker`), `whois`."""
 
 Message: TypeAlias = Request | Reply | Event

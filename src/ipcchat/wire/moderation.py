@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, field
 
-from ipcchat.wire.fields import DraftId, Int, Name, Tagged
+from ipcchat.wire.fields import DraftId, Int, Name, Reason, Tagged
 
 __all__ = [
     "Admit",
@@ -26,7 +26,6 @@ __all__ = [
 
 Hash: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 """The SHA-256 of a token's text, as 64 lower-case hexadecimal digits."""
-Reason: TypeAlias = Annotated[str, Meta(max_length=2048)]
 
 
 class Role(Tagged, tag="role"):

@@ -24,9 +24,11 @@ __all__ = [
     "Reply",
     "Room",
     "RoomsOk",
+    "SearchOk",
     "SessionInfo",
     "SessionsOk",
     "StatusOk",
+    "WhoisOk",
 ]
 
 
@@ -143,6 +145,21 @@ class Room(Struct, omit_defaults=True, gc=False):
     """Whether the asking account is a member."""
     read: Int = 0
     """The asking account's read marker."""
+    access: str = "public"
+    """`public`, `private` or `direct`."""
+    peer: Int = 0
+    """Of a direct room: the other account; its nick is the `name`."""
+    unread: Int = 0
+    """Messages above the read marker that the asking account may read."""
+    messages: Int = 0
+    """Messages that it may read."""
+    since: Int = 0
+    """When the first entry that it may read was made, in ms since 1970 UTC."""
+    first: Int = 1
+    """That entry's seq."""
+    invited: str = ""
+    """Of a private room that the asking account may join: the nick of who invited it. Nothing but
+    the name is told of such a room."""
 
 
 class RoomsOk(Tagged, tag="ok"):
@@ -167,6 +184,37 @@ class MembersOk(Tagged, tag="ok"):
     id: Int
     items: list[Member]
     next: Int = 0
+
+
+class WhoisOk(Tagged, tag="ok"):
+    """Who has a nick; `status` is `online`, `away` or `offline`."""
+
+    id: Int
+    account: Int
+    nick: str
+    role: str = "member"
+    status: str = "offline"
+    text: str = ""
+    """Why it is away."""
+    since: Int = 0
+    """When it came online, or went away, in ms since 1970 UTC; 0: it is offline."""
+    rooms: list[str] = field(default_factory=list)
+    """The public rooms it is in, and the private ones that both are in; 200 at most."""
+    more: Int = 0
+    """So many rooms besides."""
+
+
+class SearchOk(Tagged, tag="ok"):
+    """Messages and topics, the newest first; `next` asks for the following page, empty: there is
+    none."""
+
+    id: Int
+    items: list[Entry]
+    next: str = ""
+    cut: bool = False
+    """The time was over before everything was looked at."""
+    lag: Int = 0
+    """Messages that are stored and can't be found yet."""
 
 
 class StatusOk(Tagged, tag="ok"):
@@ -239,5 +287,7 @@ Reply: TypeAlias = (
     | SessionsOk
     | InvitesOk
     | BansOk
+    | WhoisOk
+    | SearchOk
     | Error
 )

@@ -5,10 +5,12 @@ from typing import TypeAlias
 from msgspec import field
 
 from ipcchat.entries import Cursor
-from ipcchat.wire.fields import DraftId, Int, Name, Tagged, Text
+from ipcchat.wire.fields import DraftId, Int, Name, Reason, Tagged, Text
 from ipcchat.wire.moderation import Order
 
 __all__ = [
+    "Away",
+    "Direct",
     "Follow",
     "Hello",
     "History",
@@ -22,13 +24,17 @@ __all__ = [
     "Read",
     "Reload",
     "Request",
+    "RoomInvite",
+    "RoomUninvite",
     "Rooms",
     "Say",
+    "Search",
     "Sessions",
     "Shutdown",
     "Status",
     "Topic",
     "Unfollow",
+    "Whois",
     "Withdraw",
 ]
 
@@ -82,6 +88,36 @@ class Join(Tagged, tag="join"):
     draft: DraftId
     name: Name = ""
     room: Int = 0
+    private: bool = False
+    """Makes it a private room; refused (`room_taken`) where there is one of that name."""
+
+
+class Direct(Tagged, tag="direct"):
+    """The room of the own account and another one, made at first use. By nick or by number."""
+
+    id: Int
+    draft: DraftId
+    nick: Name = ""
+    account: Int = 0
+
+
+class RoomInvite(Tagged, tag="room_invite"):
+    """Lets an account join a private room that one is in."""
+
+    id: Int
+    draft: DraftId
+    room: Int
+    nick: Name
+
+
+class RoomUninvite(Tagged, tag="room_uninvite"):
+    """Takes that back; who has joined already is removed, where one made the room or is an
+    operator."""
+
+    id: Int
+    draft: DraftId
+    room: Int
+    nick: Name
 
 
 class Part(Tagged, tag="part"):
@@ -141,11 +177,12 @@ class History(Tagged, tag="history"):
 
 
 class Rooms(Tagged, tag="rooms"):
-    """One page of the rooms one may see, or the one called `name`."""
+    """One page of the rooms one may see, or the one called `name`, or of that number."""
 
     id: Int
     next: Int = 0
     name: Name = ""
+    room: Int = 0
 
 
 class Members(Tagged, tag="members"):
@@ -162,6 +199,38 @@ class Read(Tagged, tag="read"):
     id: Int
     room: Int
     seq: Int
+
+
+class Away(Tagged, tag="away"):
+    """Says that one is not at the keyboard, or, with `away` false, is back."""
+
+    id: Int
+    away: bool = True
+    text: Reason = ""
+
+
+class Whois(Tagged, tag="whois"):
+    """Who has a nick."""
+
+    id: Int
+    nick: Name
+
+
+class Search(Tagged, tag="search"):
+    """One page of the messages that have all these words, the newest first.
+
+    `room`: only of this one; `nick`: only by who has it; `after` and `before`: said at or after,
+    and before, in ms since 1970 UTC. `next`: goes on behind a page.
+    """
+
+    id: Int
+    text: Text = ""
+    room: Int = 0
+    nick: Name = ""
+    after: Int = 0
+    before: Int = 0
+    limit: Int = 50
+    next: Name = ""
 
 
 class Withdraw(Tagged, tag="withdraw"):
@@ -223,6 +292,12 @@ Request: TypeAlias = (
     | Rooms
     | Members
     | Read
+    | Direct
+    | RoomInvite
+    | RoomUninvite
+    | Away
+    | Whois
+    | Search
     | Withdraw
     | Ping
     | Status

@@ -3,16 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipcchat.errors import SettingError
-from ipcchat.server.admission import source_of
-from ipcchat.settings import ServerSettings
 from ipcchat.trust import certificate
 from ipcchat.trust.identity import NO_TLS
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Security", "refuse_plain"]
+__all__ = ["Security"]
 
 
 class Security:
@@ -30,30 +27,19 @@ class Security:
         self.successor = ""
         """The certificate (PEM) that will take the present one's place; empty: none."""
 
-    def load(self, settings: ServerSettings) -> None:
-        """Reads the files, or makes them; waits for the disk. Raises SettingError, FileError: what
-        was loaded before stays then."""
-        if settings.plaintext:
-            return
+    def load(self, cert: str = "", key_file: str = "") -> None:
+        """Reads the files, or makes them; waits for the disk. `cert`: the path of another's
+        certificate, `key_file` that of its key where it is another file. Raises SettingError,
+        FileError: what was loaded before stays then."""
         own: Path | bytes
-        if settings.tls_cert:
-            own = Path(settings.tls_cert)
+        if cert:
+            own = Path(cert)
         elif self._data is not None:
             own = certificate.own(self._data)
         else:
             own = self._made = self._made or certificate.make()
-        key = Path(settings.tls_key) if settings.tls_key else None
+        key = Path(key_file) if key_file else None
         context = certificate.server_context(own, key)
         fingerprint = certificate.read_certificate(own)[1]
         successor = certificate.announced(self._data) if self._data is not None else ""
         self.context, self.fingerprint, self.successor = context, fingerprint, successor
-
-
-def refuse_plain(host: str) -> None:
-    """Raises SettingError where another machine could reach a port without TLS there."""
-    if source_of(host).counted:
-        raise SettingError(
-            f"no plaintext on {host}: others could listen in",
-            "listen on loopback alone: --listen 127.0.0.1:5555; or set plaintext_anywhere = true in"
-            " the configuration file",
-        )
