@@ -244,6 +244,9 @@ def rebuilt(disk: Disk) -> State:
                 _member(state, entry.target, entry.by, None)
             case "kick":
                 state.room_invites.pop((entry.room, entry.target), None)
+                for place, by in tuple(state.room_invites.items()):
+                    if (place[0], by) == (entry.room, entry.target):
+                        del state.room_invites[place]
                 _member(state, entry.room, entry.target, None)
             case "invite" if entry.room:
                 state.room_invites[entry.room, entry.target] = entry.by

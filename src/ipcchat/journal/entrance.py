@@ -12,7 +12,10 @@ from ipcchat.journal.drafts import Decision, Draft, Outcome, refused
 from ipcchat.journal.sight import DIRECT, PRIVATE, PUBLIC, first_seen, hidden_number
 from ipcchat.journal.state import Overlay, Room
 
-__all__ = ["DEEDS", "direct_key"]
+__all__ = ["DEEDS", "INVITED", "direct_key"]
+
+INVITED = 256
+"""Accounts that are invited to a room at a time, and have not come."""
 
 
 def direct_key(one: int, other: int) -> str:
@@ -32,6 +35,8 @@ def _made(state: Overlay, draft: Draft, room: Room) -> Decision:
     for account in (room.maker, room.peer):
         if account != SERVER:
             state.set_member(room.number, account, (entry.seq, draft.time))
+    if room.peer:
+        state.hidden[room.peer, room.number] = entry.seq  # until something is said to it
     return Decision(Outcome(room.number, entry.seq, draft.time), entry)
 
 
@@ -82,7 +87,7 @@ def _part(state: Overlay, draft: Draft) -> Decision:
     number = draft.room or state.room_number(draft.key) or SYSTEM_ROOM
     room = state.room(number)
     if room is None or first_seen(state, number, draft.account) is None:
-        return refused(draft, "no_room")
+        return _decline(state, draft, number)
     if room.access == DIRECT:
         state.hidden[draft.account, number] = state.head(number)
         return _same(draft, number)
@@ -96,6 +101,25 @@ def _part(state: Overlay, draft: Draft) -> Decision:
     return Decision(Outcome(number, entry.seq, draft.time), entry)
 
 
+def _decline(state: Overlay, draft: Draft, number: int) -> Decision:
+    """Who was invited to a private room does not want to come."""
+    invited = (number, draft.account)
+    if state.room_invites.get(invited) is None:
+        return refused(draft, "no_room")
+    state.room_invites.remove(invited)
+    nick = state.account(draft.account).nick
+    entry = state.enter(draft, number, "uninvite", nick, draft.account)
+    return Decision(Outcome(number, 0, draft.time), entry)
+
+
+def _remove(state: Overlay, room: int, account: int) -> None:
+    """Ends a membership against one's will; whom one has invited is invited no more."""
+    state.set_member(room, account, None)
+    for (number, invited), by in state.room_invites.items():
+        if number == room and by == account:
+            state.room_invites.remove((number, invited))
+
+
 def _kick(state: Overlay, draft: Draft) -> Decision:
     room = state.room(draft.room)
     if room is None or first_seen(state, draft.room, draft.account) is None:
@@ -105,7 +129,7 @@ def _kick(state: Overlay, draft: Draft) -> Decision:
     member = state.membership(draft.room, draft.target) is not None
     if state.accounts.get(draft.target) is None or (room.access == PRIVATE and not member):
         return refused(draft, "no_account")
-    state.set_member(draft.room, draft.target, None)
+    _remove(state, draft.room, draft.target)
     entry = state.enter(draft, draft.room, "kick", draft.text, draft.target)
     return Decision(Outcome(draft.room, entry.seq, draft.time), entry)
 
@@ -131,6 +155,8 @@ def _invite(state: Overlay, draft: Draft) -> Decision:
     invited = (room.number, draft.target)
     if state.membership(*invited) is not None or state.room_invites.get(invited) is not None:
         return _same(draft, room.number)
+    if sum(number == room.number for (number, _), _ in state.room_invites.items()) >= INVITED:
+        return refused(draft, "forbidden")
     state.room_invites[invited] = draft.account
     entry = state.enter(draft, room.number, "invite", draft.text, draft.target)
     return Decision(Outcome(room.number, entry.seq, draft.time), entry)
@@ -152,7 +178,7 @@ def _uninvite(state: Overlay, draft: Draft) -> Decision:
         return refused(draft, "forbidden")
     state.room_invites.remove(invited)
     if member:
-        state.set_member(*invited, None)
+        _remove(state, *invited)
     kind = "kick" if member else "uninvite"
     entry = state.enter(draft, room.number, kind, draft.text, draft.target)
     return Decision(Outcome(room.number, entry.seq, draft.time), entry)

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
+from sys import intern
 from typing import Any
 
 from msgspec import Struct, json
@@ -58,6 +59,7 @@ def load(db: sqlite3.Connection) -> State:
     state = State()
     for row in db.execute(_ROOMS):
         room = Room(*row)
+        room.access = intern(room.access)
         state.rooms[room.number] = room
         if room.number != SYSTEM_ROOM:
             state.room_keys[room.key] = room.number

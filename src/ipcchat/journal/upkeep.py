@@ -234,7 +234,7 @@ def _numbers(db: sqlite3.Connection) -> list[str]:
             (pack(number, 0), pack(number + 1, 0)),
         ).fetchone()
         if (count, low, high) != (head - first + 1, first if count else None, head or None):
-            shown = name or "the server's own room"
+            shown = name or ("a direct room" if number else "the server's own room")
             wrong.append(f"{shown}: {count} entries from {low} to {high}, not {first} to {head}")
     return wrong
 

@@ -76,6 +76,11 @@ class Index:
         """Entries that are not indexed yet."""
         return self._writer.lag
 
+    def behind(self, ranges: Sequence[tuple[int, int, int]]) -> int:
+        """How many entries of these (room, first seq, last seq) are not indexed yet."""
+        done = self._writer.done
+        return sum(max(0, high - max(done.get(room, 0), low - 1)) for room, low, high in ranges)
+
     # --- being asked ------------------------------------------------------------------
 
     async def search(

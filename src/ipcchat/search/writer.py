@@ -50,7 +50,7 @@ class Writer:
         """Called on this thread."""
         self._heads: dict[int, int] = {}
         """Room → what is there; changed by the loop's thread alone."""
-        self._done: dict[int, int] = {}
+        self.done: dict[int, int] = {}
         """Room → what is indexed; changed by this thread alone."""
         self._given: list[Entry] = []
         """Without a file: entries that are not indexed yet; the loop's thread adds at the end, this
@@ -106,7 +106,7 @@ class Writer:
         """Entries that are not indexed yet."""
         if self._folder is None:
             return len(self._given)
-        done = self._done
+        done = self.done
         return sum(max(0, head - done.get(room, 0)) for room, head in self._heads.items())
 
     def distrust(self, reason: str) -> None:
@@ -165,7 +165,7 @@ class Writer:
         known, self._known = self._known, None
         if known is not None and any(
             seq > known.get(room, 0) and seq > self._heads.get(room, 0)
-            for room, seq in self._done.items()
+            for room, seq in self.done.items()
         ):
             raise Stale("it is ahead of the journal")
         if self._folder is None:
@@ -173,9 +173,9 @@ class Writer:
         spans = self._spans()
         if spans:
             batches.move(self._connection, spans)
-            done = self._done | {room: high for room, _, high in spans}
+            done = self.done | {room: high for room, _, high in spans}
             self.complete = self.complete or not self._lacking(done)
-            self._done = done
+            self.done = done
             self._recovered()
         if self.lag:
             return 0.0
@@ -193,13 +193,13 @@ class Writer:
             self.complete = True
         else:
             self.db = connect(self._folder, self._epoch)
-        self._done = batches.places(self.db)
+        self.done = batches.places(self.db)
         self.generation += 1
         self.ready.set()
 
     def _spans(self) -> list[Span]:
         """The next batch: rooms that lack little first, so that old history delays nobody."""
-        done = self._done
+        done = self.done
         spans, left = [], _BATCH
         for lag, room in sorted(self._lacking(done)):
             low = done.get(room, 0)
@@ -233,6 +233,7 @@ class Writer:
                 [(pack(e.room, e.seq), e.time, e.by, e.kind, e.text) for e in found],
             )
             batches.move(self._connection, list(spans.values()))
+        self.done = self.done | {room: high for room, _, high in spans.values()}
         del self._given[: len(taken)]
         return _GATHER if not self._given else 0.0
 
@@ -266,7 +267,7 @@ class Writer:
     def _begin_anew(self, reason: str) -> float:
         """Throws the file away."""
         self._close()
-        self._done = {}
+        self.done = {}
         if self._folder is not None:
             try:
                 remove(self._folder / NAME)

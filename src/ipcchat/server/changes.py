@@ -107,11 +107,16 @@ def join(hub: Hub, session: Session, request: Join, now: int) -> Draft:
 
 
 def _own(hub: Hub, account: int) -> set[int]:
-    """The rooms that an account is in by its own doing: not those that others began with it."""
+    """The rooms that an account is in by its own doing: not the direct ones that others began with
+    it, or that it has put away."""
     known = hub.journal.state
     joined = known.joined.get(account, set())
-    begun = {number for number in joined if known.rooms[number].peer == account}
-    return joined - begun if begun else joined
+    others = {
+        number
+        for number in joined
+        if known.rooms[number].peer == account or (account, number) in known.hidden
+    }
+    return joined - others if others else joined
 
 
 def _chance() -> int:

@@ -10,7 +10,7 @@ from ipcchat import names
 from ipcchat.entries import Entry
 from ipcchat.errors import CODES
 from ipcchat.journal.rights import TOKEN
-from ipcchat.journal.sight import DIRECT, HIDDEN_ROOMS
+from ipcchat.journal.sight import DIRECT, HIDDEN_ROOMS, first_seen
 from ipcchat.wire import codec
 from ipcchat.wire.messages import Bye, Changed, Error, Unfollowed
 
@@ -52,8 +52,6 @@ class Effects:
                 self._hub.rooms_changed(entry.target)
             case "message" | "topic" if known.rooms[entry.room].access == DIRECT:
                 pair = known.members[entry.room]
-                if entry.seq == 2:  # the first that is said there
-                    self._hub.rooms_changed(*pair)
                 for account in pair:
                     if known.hidden.get((account, entry.room)) == entry.seq - 1:
                         self._hub.rooms_changed(account)
@@ -61,7 +59,11 @@ class Effects:
     def _removed(self, entry: Entry, account: int, code: str) -> None:
         """Ends the subscriptions of who is in a room no more."""
         self._hub.flush(entry.room)
+        first = first_seen(self._hub.journal.state, entry.room, account)
         for session in tuple(self._hub.people.get(account, ())):
+            subscription = session.subscriptions.get(entry.room)
+            if subscription is not None and first is not None and subscription.next >= first:
+                continue  # it has come in again since
             if self._hub.unfollow(session, entry.room):
                 session.connection.send(Unfollowed(room=entry.room, code=code))
         self._hub.presence.moved(entry.room, account, "parted")

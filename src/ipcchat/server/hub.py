@@ -361,7 +361,8 @@ class Hub:
             seq = self.journal.state.markers.get((session.account, room), 0)
             frame = codec.encode(Marker(room=room, seq=seq))
             for other in others:
-                other.connection.send_state(frame, "rooms")
+                if other.scope is None or room in other.scope:
+                    other.connection.send_state(frame, "rooms")
 
     # --- drafts in flight -------------------------------------------------------------
 

@@ -93,8 +93,7 @@ async def follow(hub: Hub, session: Session, request: Follow) -> Struct | None:
     subscribed = session.subscriptions
     if request.room not in subscribed and len(subscribed) >= hub.settings.room_limit:
         raise Refused("forbidden", f"at most {hub.settings.room_limit} rooms at a time")
-    room = hub.room(request.room)
-    head = max(room.delivered, first - 1)
+    head = max(hub.delivered(request.room), first - 1)
     if cursor is not None:
         start = cursor.seq
         if start > head:
@@ -104,7 +103,7 @@ async def follow(hub: Hub, session: Session, request: Follow) -> Struct | None:
     begin = max(start + 1, first)
     if request.skip is not None and head + 1 - begin > request.skip:
         begin = head + 1 - request.skip
-    subscription = hub.subscribe(session, room, start + 1)
+    subscription = hub.subscribe(session, hub.room(request.room), start + 1)
     connection.send(FollowOk(request.id, from_=start, head=head, first=first))
     if begin > start + 1:
         subscription.skip_to(begin)
@@ -217,9 +216,7 @@ def _item(hub: Hub, session: Session, number: int) -> Room | None:
     if room.access == DIRECT:
         peer = room.peer if account == room.maker else room.maker
         name = "@" + hub.nick_of(peer)
-        # Who only opened it has said nothing to the other yet.
-        said = room.head > 1 or account == room.maker
-        joined = said and known.hidden.get((account, number), -1) < room.head
+        joined = known.hidden.get((account, number), -1) < room.head
     return Room(
         room=number,
         name=name,
@@ -298,7 +295,8 @@ async def search(hub: Hub, session: Session, request: Search) -> Struct:
         if (first := first_seen(known, number, session.account)) is not None
     }
     ranges = [(number, first, hub.delivered(number)) for number, first in firsts.items()]
-    lag = index.lag + sum(known.rooms[number].head - last for number, _, last in ranges)
+    stored = [(number, first, known.rooms[number].head) for number, first in firsts.items()]
+    lag = index.behind(stored)  # of other rooms it tells nothing
     try:
         query = Query(request.text, by, request.after, request.before)
         limit = max(1, min(request.limit, _FOUND))
