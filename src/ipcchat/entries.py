@@ -4,15 +4,22 @@ An entry never changes. It knows no encoding: `wire` frames it, `journal` stores
 writes it down, the screen draws it. It is a msgspec struct so that none of them has to convert it.
 """
 
+import time
+
 import msgspec
 
-__all__ = ["SERVER", "SYSTEM_ROOM", "Cursor", "Entry", "from_places", "from_rows"]
+__all__ = ["SERVER", "SYSTEM_ROOM", "Cursor", "Entry", "from_places", "from_rows", "now_ms"]
 
 SERVER = 0
 """The account number of the server itself."""
 
 SYSTEM_ROOM = 0
 """The room of server-wide facts (accounts, nicks, membership), which no client reads."""
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
 
 
 class Entry(

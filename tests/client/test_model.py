@@ -374,3 +374,21 @@ def test_a_line_whose_entry_is_found_in_the_past_is_no_draft_any_more(model: Mod
     page[4] = entry(5, by=ME, draft="a" * 32)
     model.prepend(model.rooms[1], HistoryOk(0, page, first=1, head=10))
     assert model.rooms[1].pending == []
+
+
+def test_looking_into_a_room_reads_nothing(model: Model) -> None:
+    ops = model.rooms[2]
+    for seq in (1, 2, 3):
+        model.apply(entry(seq, f"news {seq}", room=2, by=BOB))
+    before = (ops.unread, ops.read_seq)
+    assert before == (3, 0)
+    model.peek(2)
+    assert model.current == 2 and (ops.unread, ops.read_seq) == before
+    model.apply(entry(4, "more", room=2, by=BOB))
+    model.current = 1  # back, or elsewhere
+    assert (ops.unread, ops.read_seq) == (4, 0)
+    model.peek(2)
+    model.current = 2  # one stays
+    assert ops.unread == 0
+    model.current = 1
+    assert ops.read_seq == 4

@@ -11,9 +11,9 @@ from tests.server.visitor import SECONDS, Visitor, code, hosted, new_invite, new
 from tests.support import RawClient, draft, serve
 
 from ipcchat import names
+from ipcchat.entries import now_ms
 from ipcchat.journal import open_journal
 from ipcchat.journal.drafts import Draft
-from ipcchat.server.hub import now_ms
 from ipcchat.server.server import Server
 from ipcchat.trust.identity import Identity
 from ipcchat.wire.messages import Admit, Done, Hello, Invite, Login, LoginOk, Nick, Revoke

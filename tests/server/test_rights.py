@@ -23,9 +23,8 @@ from tests.server.visitor import (
 )
 from tests.support import RawClient, draft, frame, serve
 
-from ipcchat.entries import SYSTEM_ROOM, Entry
+from ipcchat.entries import SYSTEM_ROOM, Entry, now_ms
 from ipcchat.journal.drafts import Draft
-from ipcchat.server.hub import now_ms
 from ipcchat.server.requests import TABLE
 from ipcchat.server.server import Server
 from ipcchat.trust.identity import Identity

@@ -159,6 +159,22 @@ async def test_the_mark_goes_with_the_next_key_and_the_way_back_with_what_is_sai
         assert not one.screen.places.jumped
 
 
+async def test_who_only_looks_has_read_nothing() -> None:
+    async with desk(read=100) as one:
+        old = one.screen.model.room_by_name("#old")
+        assert old is not None
+        before = (old.unread, old.read_seq)
+        assert before[0] == OLD - 99
+        await found(one, "far in:#old", "2 of 2")
+        one.type(ENTER)
+        await at(one, "far")
+        assert one.room == "#old"
+        assert (old.unread, old.read_seq) == before
+        one.type(ESC)
+        await one.shows(lambda rows: rows[0].startswith(" #lobby"))
+        assert (old.unread, old.read_seq) == before
+
+
 async def test_alt_keys_work_where_esc_leads_back() -> None:
     async with desk() as one:
         await found(one, "far", "2 of 2")

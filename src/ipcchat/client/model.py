@@ -9,7 +9,6 @@ The rules of this file:
 - How far a room was read, and what in it is new, is counted by `marker`.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
@@ -20,7 +19,7 @@ from ipcchat import names
 from ipcchat.client import intake, marker
 from ipcchat.client.interest import Alert, Interest, Presences
 from ipcchat.client.room import LIMIT, Level, Line, Member, Notice, Pending, RoomView, Taken
-from ipcchat.entries import Entry
+from ipcchat.entries import Entry, now_ms
 from ipcchat.settings import ClientSettings
 from ipcchat.text import clean_text
 from ipcchat.wire import messages
@@ -33,11 +32,6 @@ _LOOSE = 50
 """Local lines that are kept while there is no room."""
 _ALERTS = 16
 _USUAL = ClientSettings()
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 class Model:
@@ -78,7 +72,8 @@ class Model:
         self.version = 0
         """Grows with every change that shows."""
         self._nick = nick
-        self._current = 0
+        self._current, self._peeking = 0, False
+        """Whether the current room is only looked into: nothing in it counts as read."""
         self.interest = Interest(settings, nick)
         """What the user wants to know of; `configure` makes it anew."""
         self.alerts: deque[Alert] = deque(maxlen=_ALERTS)
@@ -144,10 +139,11 @@ class Model:
 
     @current.setter
     def current(self, number: int) -> None:
-        if number == self._current:
+        peeked, self._peeking = self._peeking, False
+        if number == self._current and not peeked:
             return
         left = self.rooms.get(self._current)
-        if left is not None:
+        if left is not None and not peeked:
             self.mark_read(left)
         self._current = number if number in self.rooms else 0
         entered = self.rooms.get(self._current)
@@ -155,6 +151,12 @@ class Model:
             marker.clear(entered)
             entered.version += 1
         self.version += 1
+
+    def peek(self, number: int) -> None:
+        """Shows a room in which nothing counts as read until it is made the current one."""
+        if number != self._current and number in self.rooms:
+            self.current = 0
+            self._current, self._peeking = number, True
 
     def room_by_name(self, name: str) -> RoomView | None:
         """The room of that name, with or without its `#`; a direct one's begins with `@`."""
@@ -335,7 +337,7 @@ class Model:
     def _news(self, room: RoomView, entry: Entry) -> None:
         if room.live:
             self.interest.meet(entry.by, entry.nick)
-        looking = room.number == self._current and self.focused
+        looking = room.number == self._current and self.focused and not self._peeking
         marker.heard(room, entry, self._counts, looking=looking)
         counts, mention = self._counts(room, entry)
         if counts and room.live and self.interest.alerts(room.name, mention, self._now()):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ipcchat.entries import SYSTEM_ROOM, Entry
+from ipcchat.entries import SYSTEM_ROOM, Entry, now_ms
 from ipcchat.errors import Refused
 from ipcchat.fanout.delivery import Delivery
 from ipcchat.fanout.pager import Pager
@@ -33,15 +33,10 @@ from ipcchat.trust.security import Security
 from ipcchat.wire import codec
 from ipcchat.wire.messages import Bye, Changed, Marker, Read, Say
 
-__all__ = ["Hub", "now_ms"]
+__all__ = ["Hub"]
 
 _ROOMS_CHANGED = codec.encode(Changed(what="rooms"))
 _SESSIONS_CHANGED = codec.encode(Changed(what="sessions"))
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def _nothing() -> None:

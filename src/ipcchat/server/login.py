@@ -11,6 +11,7 @@ from functools import partial
 from msgspec import Struct
 
 from ipcchat import names, text
+from ipcchat.entries import now_ms
 from ipcchat.errors import (
     CODES,
     JournalUnavailable,
@@ -21,7 +22,7 @@ from ipcchat.errors import (
 from ipcchat.journal.drafts import Draft, Outcome
 from ipcchat.server import access
 from ipcchat.server.connection import Connection
-from ipcchat.server.hub import Hub, now_ms
+from ipcchat.server.hub import Hub
 from ipcchat.server.requests import answer_error, refusal
 from ipcchat.trust.identity import NO_TLS
 from ipcchat.wire.messages import FEATURES, Error, Hello, HelloOk, Login, LoginOk, Ok, Ping

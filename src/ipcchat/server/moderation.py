@@ -10,12 +10,13 @@ from typing import Any
 from msgspec import Struct
 
 from ipcchat import names, text
+from ipcchat.entries import now_ms
 from ipcchat.errors import TextError
 from ipcchat.journal.drafts import Draft, content
 from ipcchat.journal.sight import first_seen
 from ipcchat.server.access import OPERATOR, TOKEN
 from ipcchat.server.changes import find, known_key, whom
-from ipcchat.server.hub import Hub, now_ms
+from ipcchat.server.hub import Hub
 from ipcchat.server.questions import named
 from ipcchat.server.session import Session
 from ipcchat.wire.messages import (

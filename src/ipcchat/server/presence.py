@@ -5,9 +5,9 @@ everybody. Somebody who is back within the grace time was never away.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 
+from ipcchat.entries import now_ms
 from ipcchat.server.session import Session
 from ipcchat.wire import codec
 from ipcchat.wire.messages import Changed, Presence
@@ -16,10 +16,6 @@ __all__ = ["PresenceBoard"]
 
 _PER_SESSION = 0.0001
 """Seconds of interval added for each session: the cost of a broadcast stays a few per cent."""
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class PresenceBoard:
@@ -72,7 +68,7 @@ class PresenceBoard:
             del self._away[account]
         else:
             self._away[account] = text
-        self._since[account] = _now()
+        self._since[account] = now_ms()
         self._note(account)
 
     def came(self, account: int) -> None:
@@ -82,7 +78,7 @@ class PresenceBoard:
         if leaving is not None:
             leaving.cancel()
         elif self._online[account] == 1:
-            self._since[account] = _now()
+            self._since[account] = now_ms()
             self._note(account)
 
     def went(self, account: int) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from ipcchat.entries import now_ms
 from ipcchat.errors import (
     CODES,
     JournalError,
@@ -31,7 +32,7 @@ from ipcchat.errors import (
 from ipcchat.journal.drafts import Draft, Outcome
 from ipcchat.server import changes, moderation, operations, questions
 from ipcchat.server.connection import Connection
-from ipcchat.server.hub import Hub, now_ms
+from ipcchat.server.hub import Hub
 from ipcchat.server.rates import Rates
 from ipcchat.server.session import Session
 from ipcchat.wire import codec, messages

@@ -20,7 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ipcchat import names, paths
-from ipcchat.entries import SERVER
+from ipcchat.entries import SERVER, now_ms
 from ipcchat.errors import FileError, RemoteProtocolError, SettingError
 from ipcchat.journal import open_journal
 from ipcchat.journal.drafts import Draft
@@ -30,7 +30,7 @@ from ipcchat.server.access import OPERATOR, Peer
 from ipcchat.server.admission import Admission
 from ipcchat.server.connection import LINGER, Connection, Tick
 from ipcchat.server.eventlog import EventLog
-from ipcchat.server.hub import Hub, now_ms
+from ipcchat.server.hub import Hub
 from ipcchat.server.listener import (
     Listener,
     open_tcp,

@@ -28,18 +28,20 @@ class Spot:
 
 
 class Places:
-    """Where one can go. `go_to` shows a room; `tell` says why one stays."""
+    """Where one can go. `go_to` shows a room, `peek` without reading it; `tell`: why one stays."""
 
     def __init__(
         self,
         model: Model,
         scrollback: Scrollback,
         go_to: Callable[[int], None],
+        peek: Callable[[int], None],
         tell: Callable[[str], None],
     ) -> None:
         self._model = model
         self._scrollback = scrollback
         self._go_to = go_to
+        self._peek = peek
         self._tell = tell
         self._found: tuple[int, Anchor | None, int] | None = None
         """The mention gone to last: room, the place then, the line's key."""
@@ -123,8 +125,9 @@ class Places:
 
     def begin(self) -> None:
         """A command may lead away from here: it is where one comes back to. Where one was before
-        that counts no more."""
+        that counts no more: one stays, and reads here."""
         self._began, self._back = self.here(), None
+        self._model.current = self._model.current
 
     def resume(self) -> None:
         """The last command shows nothing at the end of the room: unless one has moved since, one
@@ -139,7 +142,7 @@ class Places:
         return self._back is not None
 
     def settle(self) -> None:
-        """One stays: there is no way back any more."""
+        """There is no way back any more."""
         self._back = None
 
     def jump(self, entry: Entry) -> None:
@@ -147,7 +150,7 @@ class Places:
         loaded, it says so."""
         back = self._back or self.here()
         if entry.room != self._model.current:
-            self._go_to(entry.room)
+            self._peek(entry.room)
         room = self.room()
         index = self._index(room, entry.seq) if room is not None else None
         if index is None:

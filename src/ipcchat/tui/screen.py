@@ -81,7 +81,7 @@ class ChatScreen:
         self.scrollback: Scrollback = Scrollback(self.model, self._maker, self._loader.older)
         self.scrollback.missing = partial(self._loader.missing, self.scrollback)
         self.panes: Panes = Panes(self.model, settings, self.scrollback, self.editor, desk)
-        self.places: Places = Places(self.model, self.scrollback, self.go_to, self.show)
+        self.places: Places = Places(self.model, self.scrollback, self.go_to, self.peek, self.show)
         self.saying: Saying = Saying(self, self.editor, actions, self._submits)
         self.searches: Searches = Searches(self, self._maker)
         self.panes.waiting = lambda: self.saying.waiting
@@ -334,6 +334,12 @@ class ChatScreen:
         """Shows a room."""
         self.places.settle()
         self.model.current = number
+        self.editor.follow_room(carry=self.saying.going)
+        self.changed()
+
+    def peek(self, number: int) -> None:
+        """Shows a room in which nothing counts as read until one stays."""
+        self.model.peek(number)
         self.editor.follow_room(carry=self.saying.going)
         self.changed()
 
