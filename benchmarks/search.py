@@ -24,6 +24,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from tests.support import RawClient, serve_process
+
 from benchmarks.machine import describe
 from ipcchat.journal import open_journal
 from ipcchat.journal.drafts import Draft
@@ -33,6 +35,7 @@ from ipcchat.journal.schema import connect, pack
 from ipcchat.search.index import Index
 from ipcchat.search.query import Query
 from ipcchat.search.schema import NAME
+from ipcchat.wire.messages import Join, Rooms, Search
 
 __all__ = ["main"]
 
@@ -42,7 +45,13 @@ VOCABULARY = 100_000
 WINDOW = 256
 """Messages that are in flight in the closed loop."""
 PAIRS = 9
-LIMITS_MS = {"common word, one room": 20.0, "common word, all rooms": 200.0, "lag": 1000.0}
+LOGIN = "login, unread counts of all rooms"
+LIMITS_MS = {
+    "common word, one room": 20.0,
+    "common word, all rooms": 200.0,
+    "lag": 1000.0,
+    LOGIN: 50.0,
+}
 SLOWEST_RATIO = 0.9
 
 
@@ -263,13 +272,54 @@ async def ratio(folder: Path, rooms: int, talk: Talk, seconds: float) -> dict[st
 # --- at the client ------------------------------------------------------------------------
 
 
-async def through_server(folder: Path, ranges: int, seconds: float) -> dict[str, dict[str, float]]:
-    """The same at a client: the request `search`, and login with the unread counts of all rooms.
+async def through_server(
+    folder: Path, rooms: int, talk: Talk, seconds: float
+) -> dict[str, dict[str, float]]:
+    """The same at a client of a server in a process of its own, from the request until the reply is
+    decoded; and a login with the unread counts of all rooms, from the connection's beginning."""
+    secret = secrets.token_hex(16)
+    flags = ("--plaintext", "--data", str(folder))
+    with serve_process(folder.parent / "home", *flags) as server:
+        async with RawClient.login(server.address, "ann", secret) as ann:
+            for room in range(1, rooms + 1):
+                await ann.ask(Join(ann.next_id(), secrets.token_hex(16), room=room))
+            found = await _asked(ann, rooms, talk, seconds / 2)
+        times: list[float] = []
+        end = time.perf_counter() + seconds / 2
+        while time.perf_counter() < end:
+            begun = time.perf_counter()
+            async with RawClient.login(server.address, "ann", secret, quiet=True) as ann:
+                listed, after = [], 0
+                while page := await ann.ask(Rooms(ann.next_id(), after)):
+                    listed += page.items
+                    after = page.next
+                    if not after:
+                        break
+                times.append(time.perf_counter() - begun)
+            assert sum(item.unread > 0 for item in listed) >= rooms
+    return {**found, LOGIN: summary(times)}
 
-    TO BE FILLED where the wire has the request: a server on `folder` (`benchmarks.peers`), a
-    client, `summary` of what each takes. The rows join the table as they are.
-    """
-    return {}
+
+async def _asked(
+    ann: RawClient, rooms: int, talk: Talk, seconds: float
+) -> dict[str, dict[str, float]]:
+    times: dict[str, list[float]] = {}
+    while (await ann.ask(Search(ann.next_id(), "x"))).cut:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.1)
+    queries = {kind: itertools.cycle(texts) for kind, texts in cases(talk).items()}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        for kind, texts in queries.items():
+            for where in ("one room", "all rooms"):
+                name = f"{kind}, {where}"
+                for _ in range(10 if name in LIMITS_MS else 1):
+                    room = talk.chance.randint(1, rooms) if where == "one room" else 0
+                    request = Search(ann.next_id(), next(texts), room=room, limit=100)
+                    begun = time.perf_counter()
+                    page = await ann.ask(request)
+                    times.setdefault(name, []).append(time.perf_counter() - begun)
+                    assert not page.cut
+    return {kind: summary(several) for kind, several in times.items()}
 
 
 async def measure(folder: Path, messages: int, rooms: int, seconds: float) -> dict[str, object]:
@@ -297,7 +347,7 @@ async def measure(folder: Path, messages: int, rooms: int, seconds: float) -> di
             looking = group.create_task(searches(index, ranges, talk, seconds / 4))
             late = await lag(journal, index, talk, rooms, seconds / 4)
         busy = looking.result()
-    client = await through_server(data, rooms, seconds / 4)
+    client = await through_server(data, rooms, talk, seconds / 4)
     appended = await ratio(folder, rooms, talk, seconds / 2)
     return {
         "messages": messages,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["Checkpoint"]
 
-_EVERY = 1000
+_EVERY = 4000
 """Pages in the WAL, about, after which it begins."""
 _PASSES = 4
 """The WAL starts over where a pass leaves nothing; commits that came meanwhile need another pass,
