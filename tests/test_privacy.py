@@ -262,6 +262,8 @@ class Model:
             peer = room.peer if who == room.maker else room.maker
             shown |= {"name": "@" + self.nicks[peer], "peer": accounts[peer]}
             shown |= {"joined": room.away.get(who, -1) < room.head}
+            if room.head == 1 and who == room.peer and not shown["joined"]:
+                return None  # nothing was said to it yet
         return shown
 
 
@@ -546,7 +548,11 @@ class World:
                 if other in room.since and room.access != "direct" and room.first(who)
             ]
             assert (found.rooms, found.more) == (shared, 0), (who, other)
-            mine = [it for it in model.rooms if {it.maker, it.peer} == {who, other}]
+            mine = [
+                it
+                for it in model.rooms
+                if {it.maker, it.peer} == {who, other} and model.item(who, it, self.accounts)
+            ]
             asked = {"name": "@" + model.nicks[other]}
             assert [it.room for it in (await device.ask(Rooms, **asked)).items] == [
                 it.number for it in mine

@@ -64,6 +64,11 @@ def no_words(path: Path) -> None:
         db.execute("DROP TABLE words")
 
 
+def removed(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
 def damaged(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4096)
@@ -110,10 +115,36 @@ async def test_another_history(tmp_path: Path) -> None:
         shelf.open("another epoch")
         assert len((await whole(shelf, "first")).places) == 1
         assert len((await whole(shelf, "third")).places) == 0
+        await shelf.index.close()
+        # The end was said again, otherwise: an older copy of the journal was put back.
+        shelf.db.execute("UPDATE entries SET text = 'else', time = time + 7 WHERE text = 'second'")
+        shelf.open("another epoch")
+        assert len((await whole(shelf, "else")).places) == 1
+        assert len((await whole(shelf, "second")).places) == 0
         assert [line.rpartition(": ")[2] for line in shelf.reports] == [
             "it is of another history",
             "it is ahead of the journal",
+            "the journal has another history",
         ]
+
+
+async def test_a_file_that_is_removed_while_it_is_used_is_made_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as shelf:
+        await shelf.say("first")
+        removed(tmp_path / NAME)
+        await shelf.say("second")
+        assert len((await whole(shelf, "second")).places) == 1
+        assert len((await whole(shelf, "first")).places) == 1
+        assert "it was removed" in shelf.reports[0]
+
+
+async def test_rooms_that_appear_while_it_counts_do_no_harm(tmp_path: Path) -> None:
+    async with opened(tmp_path) as shelf:
+        for start in range(1, 6000, 20):
+            shelf.commit([shelf.make("word", room) for room in range(start, start + 20)])
+        await until(shelf.index)
+        assert shelf.reports == []
+        assert len((await whole(shelf, "word")).places) == 100
 
 
 async def test_a_restart_in_the_middle_indexes_each_once(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ async def _ask(chat: Chat, asked: Search) -> SearchOk:
             if error.code == "bad_query":
                 raise UsageError(error.text, "give words of letters or digits") from None
             if error.code == "unknown_type":
-                raise Refused(error.code, "this server is too old to search") from None
+                raise Refused(error.code, "this server has no search") from None
             if not error.retry:
                 raise
             await asyncio.sleep(max(error.wait_ms / 1000, _PAUSE))

@@ -13,7 +13,7 @@ from ipcchat.journal.schema import SEQ_BITS, pack
 from ipcchat.search.fold import fold
 from ipcchat.search.schema import AUTHOR
 
-__all__ = ["Span", "move", "places"]
+__all__ = ["Span", "differs", "move", "places"]
 
 Span = tuple[int, int, int]
 """Entries of a room: (room, seq before the first, last seq)."""
@@ -100,3 +100,16 @@ def _fold_foreign(db: sqlite3.Connection) -> None:
 def places(db: sqlite3.Connection) -> dict[int, int]:
     """Room → the seq up to which it is indexed. Raises sqlite3.Error."""
     return dict(db.execute("SELECT room, seq FROM rooms"))
+
+
+_LAST = f"""
+SELECT count(*) FROM rooms AS r JOIN moments AS m ON m.id = (r.room << {SEQ_BITS} | r.seq)
+LEFT JOIN journal.entries AS e ON e.id = m.id WHERE e.time IS NOT m.moment - m.behind
+"""
+
+
+def differs(db: sqlite3.Connection) -> bool:
+    """Whether the journal's entry at a watermark is not the one that was indexed, by its time.
+    Raises sqlite3.Error."""
+    (count,) = db.execute(_LAST).fetchone()
+    return bool(count)

@@ -59,6 +59,8 @@ class Query:
     """Not older than this, in milliseconds since 1970 UTC; 0: any."""
     before: int = 0
     """Older than this, likewise."""
+    narrowed: bool = False
+    """Whether it is for one room: then it needs no more."""
 
     def __post_init__(self) -> None:
         if any(not 0 <= number < _LAST for number in (self.by, self.after, self.before)):
@@ -68,7 +70,7 @@ class Query:
                 "nothing is after the one time and before the other",
                 "give an earlier `after` or a later `before`",
             )
-        if not terms(self.text) and not (self.by or self.after or self.before):
+        if not terms(self.text) and not (self.by or self.after or self.before or self.narrowed):
             raise QueryError("there is nothing to search for", "give a word")
 
 

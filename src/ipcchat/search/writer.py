@@ -35,6 +35,8 @@ _FLOOD = 20.0
 _LONGEST_FLOOD = 1.5
 """The same while more than a batch lags and more comes: then it can't keep up, and the less it does
 the sooner the flood is stored."""
+_LOOK = 5.0
+"""Seconds between two looks whether the file is still there, where nothing is said."""
 _AGAIN = 5.0
 """Seconds between two tries while nothing can be written."""
 _STORE = "INSERT OR REPLACE INTO journal.entries VALUES (?, ?, ?, ?, ?)"
@@ -57,6 +59,8 @@ class Writer:
         one removes from the beginning."""
         self._known: Mapping[int, int] | None = None
         """The heads at the start, until they are compared with the file."""
+        self._told = folder is None
+        """Whether all rooms' heads are known."""
         self._suspicion = ""
         self._again = False
         """Whether the file was made anew because of damage, and never complete since."""
@@ -67,6 +71,8 @@ class Writer:
         self.lock = threading.Lock()
         """Held while the connection is in use, where readers share it."""
         self.db: sqlite3.Connection | None = None
+        self._inode = 0
+        """Of the file that is open."""
         self.complete = False
         """Whether everything was indexed once since the file was opened: what lags is new."""
         self.generation = 0
@@ -107,7 +113,8 @@ class Writer:
         if self._folder is None:
             return len(self._given)
         done = self.done
-        return sum(max(0, head - done.get(room, 0)) for room, head in self._heads.items())
+        heads = dict(self._heads)  # the other thread may add to it meanwhile
+        return sum(max(0, head - done.get(room, 0)) for room, head in heads.items())
 
     def distrust(self, reason: str) -> None:
         """A reader found the file damaged."""
@@ -136,15 +143,27 @@ class Writer:
                 rest = self._turn()
             except Stale as error:
                 rest = self._begin_anew(str(error))
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # whatever it is: it is told, and tried again
                 rest = self._fail(error)
             now = time.monotonic()
             spent = now - begun
             end = now + max(rest, self._rest(spent))
-            if rest and not self.trouble:
-                self._wake.wait()
+            while rest and not self.trouble and not self._ended.is_set():
+                if self._wake.wait(_LOOK):
+                    break
+                if self._gone():
+                    break
             self._ended.wait(max(0.0, end - time.monotonic()))
         self._close()
+
+    def _gone(self) -> bool:
+        """Whether the file that is open is no longer the one of that name."""
+        if self._folder is None or self.db is None:
+            return False
+        try:
+            return (self._folder / NAME).stat().st_ino != self._inode
+        except OSError:
+            return True
 
     def _rest(self, spent: float) -> float:
         """Seconds of rest after a turn that took so many."""
@@ -157,30 +176,38 @@ class Writer:
     def _turn(self) -> float:
         """One batch. Returns in how many seconds the next one may be, if there is something new."""
         self._wake.clear()
+        if self._gone():
+            self._suspicion = "it was removed"
         if self._suspicion:
             reason, self._suspicion = self._suspicion, ""
             return self._distrusted(reason)
         if self.db is None:
             self._open()
         known, self._known = self._known, None
-        if known is not None and any(
-            seq > known.get(room, 0) and seq > self._heads.get(room, 0)
-            for room, seq in self.done.items()
-        ):
-            raise Stale("it is ahead of the journal")
+        if known is not None:
+            self._told = True
+            self._compare(known)
         if self._folder is None:
             return self._take_given()
         spans = self._spans()
         if spans:
             batches.move(self._connection, spans)
             done = self.done | {room: high for room, _, high in spans}
-            self.complete = self.complete or not self._lacking(done)
+            self.complete = self.complete or (self._told and not self._lacking(done))
             self.done = done
             self._recovered()
         if self.lag:
             return 0.0
-        self.complete, self._again = True, False
+        self.complete, self._again = self.complete or self._told, False
         return _GATHER
+
+    def _compare(self, known: Mapping[int, int]) -> None:
+        """At the start: raises Stale where the index is not of what the journal holds now."""
+        heads = self._heads
+        if any(s > known.get(n, 0) and s > heads.get(n, 0) for n, s in self.done.items()):
+            raise Stale("it is ahead of the journal")
+        if batches.differs(self._connection):
+            raise Stale("the journal has another history")
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -193,6 +220,7 @@ class Writer:
             self.complete = True
         else:
             self.db = connect(self._folder, self._epoch)
+            self._inode = (self._folder / NAME).stat().st_ino
         self.done = batches.places(self.db)
         self.generation += 1
         self.ready.set()

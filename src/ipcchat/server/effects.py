@@ -37,7 +37,7 @@ class Effects:
             case "create" if entry.room < HIDDEN_ROOMS:
                 self._hub.presence.rooms_changed()
             case "create":
-                self._hub.rooms_changed(entry.by, entry.target)
+                self._hub.rooms_changed(entry.by)  # the peer hears of it once something is said
             case "join":
                 self._hub.presence.settle(entry.room)
                 self._hub.presence.moved(entry.room, entry.by, "joined")

@@ -217,6 +217,8 @@ def _item(hub: Hub, session: Session, number: int) -> Room | None:
         peer = room.peer if account == room.maker else room.maker
         name = "@" + hub.nick_of(peer)
         joined = known.hidden.get((account, number), -1) < room.head
+        if room.head == 1 and not joined and account == room.peer:
+            return None  # nothing was said to it yet
     return Room(
         room=number,
         name=name,
@@ -298,7 +300,7 @@ async def search(hub: Hub, session: Session, request: Search) -> Struct:
     stored = [(number, first, known.rooms[number].head) for number, first in firsts.items()]
     lag = index.behind(stored)  # of other rooms it tells nothing
     try:
-        query = Query(request.text, by, request.after, request.before)
+        query = Query(request.text, by, request.after, request.before, narrowed=bool(request.room))
         limit = max(1, min(request.limit, _FOUND))
         found = await index.search(query, ranges, limit, request.next)
     except QueryError as error:
