@@ -53,6 +53,7 @@ from ipcchat.journal.waiting import Waiting, answer
 from ipcchat.server.access import Peer
 from ipcchat.server.admission import Admission
 from ipcchat.server.connection import Connection
+from ipcchat.server.effects import Effects
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub
 from ipcchat.server.login import Door
@@ -679,7 +680,7 @@ class Server:
             self._door = Door(self.hub)
             self._gate = Gate(self.hub)
         self.tick = self.hub.tick
-        self._tasks = [self.loop.create_task(self.hub.run())]
+        self._tasks = [self.loop.create_task(Effects(self.hub).run())]
         self._tasks.append(self.loop.create_task(self.hub.pager.run()))
         self._numbers = 0
         self.loop.turn()

@@ -4,33 +4,59 @@ Everything that an entry decides about somebody takes effect here, and from the 
 of rooms and members, nicks, roles, and who may read and be here no longer.
 """
 
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Iterable
 
 from ipcchat import names
-from ipcchat.entries import Entry
+from ipcchat.entries import SYSTEM_ROOM, Entry
 from ipcchat.errors import CODES
 from ipcchat.journal.rights import TOKEN
 from ipcchat.journal.sight import DIRECT, HIDDEN_ROOMS, first_seen
+from ipcchat.server.hub import Hub
 from ipcchat.wire import codec
 from ipcchat.wire.messages import Bye, Changed, Error, Unfollowed
 
-if TYPE_CHECKING:
-    from ipcchat.server.hub import Hub
+__all__ = ["Effects"]
 
-__all__ = ["NARROWING", "Effects"]
-
-NARROWING = ("kick", "part")
+_NARROWING = ("kick", "part")
 """Kinds of entries of a room after which somebody may read it no further."""
 _ROLE_CHANGED = codec.encode(Changed(what="role"))
 
 
 class Effects:
-    """Acts on the hub's sessions; has no state."""
+    """Reads the journal's feed, gives the rooms what is theirs, and acts on the hub's sessions."""
 
-    def __init__(self, hub: "Hub") -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def change(self, entry: Entry) -> None:
+    async def run(self) -> None:
+        """Delivers the committed feed until the journal is closed."""
+        hub = self._hub
+        async for entries in hub.journal.feed():
+            self._deliver(entries)
+            if hub.index is not None:
+                hub.index.note(entries)
+            await asyncio.sleep(0)  # a long feed lets the others have their turn
+        hub.finish()
+
+    def _deliver(self, entries: Iterable[Entry]) -> None:
+        fresh: dict[int, list[Entry]] = {}
+        for entry in entries:
+            number = entry.room
+            if number == SYSTEM_ROOM:
+                self._fact(entry)
+                continue
+            if number in fresh:
+                fresh[number].append(entry)
+            else:
+                fresh[number] = [entry]
+            if number >= HIDDEN_ROOMS or entry.kind != "message":
+                if entry.kind in _NARROWING:
+                    self._hub.hand_over(fresh)  # the entry that says so is their last
+                self._change(entry)
+        self._hub.hand_over(fresh)
+
+    def _change(self, entry: Entry) -> None:
         """What an entry of a room means besides: for its members, and for lists of rooms."""
         known = self._hub.journal.state
         match entry.kind:
@@ -62,14 +88,14 @@ class Effects:
         first = first_seen(self._hub.journal.state, entry.room, account)
         for session in tuple(self._hub.people.get(account, ())):
             subscription = session.subscriptions.get(entry.room)
-            if subscription is not None and first is not None and subscription.next >= first:
-                continue  # it has come in again since
+            if subscription is not None and entry.seq < (first or 0) <= subscription.next:
+                continue  # it has come in again since, and follows from there
             if self._hub.unfollow(session, entry.room):
                 session.connection.send(Unfollowed(room=entry.room, code=code))
         self._hub.presence.moved(entry.room, account, "parted")
         self._hub.rooms_changed(account)
 
-    def fact(self, entry: Entry) -> None:
+    def _fact(self, entry: Entry) -> None:
         if entry.kind == "rename":
             for session in self._hub.people.get(entry.by, ()):
                 session.nick = entry.text

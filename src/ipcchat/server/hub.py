@@ -1,16 +1,16 @@
-"""The server's centre: owns the sessions and the rooms that are followed, and hands the
-committed feed to the rooms.
+"""The server's centre: owns the sessions and the rooms that are followed.
 
-Flow of a say: connection → gate (`requests`) → journal → feed → here → room → connection.
+Flow of a say: connection → gate (`requests`) → journal → feed (`effects`) → here → room →
+connection.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ipcchat.entries import SYSTEM_ROOM, Entry, now_ms
+from ipcchat.entries import Entry, now_ms
 from ipcchat.errors import Refused
 from ipcchat.fanout.delivery import Delivery
 from ipcchat.fanout.pager import Pager
@@ -23,7 +23,6 @@ from ipcchat.search.index import Index
 from ipcchat.server.access import Peer
 from ipcchat.server.admission import Admission
 from ipcchat.server.connection import Connection, Tick
-from ipcchat.server.effects import NARROWING, Effects
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.presence import PresenceBoard
 from ipcchat.server.rates import Rates
@@ -122,7 +121,6 @@ class Hub:
         self._asks = Rates(*_ASKS)
         self._delivery = Delivery(loop, lambda: self.settings)
         journal.linger = self._delivery.rest
-        self._effects = Effects(self)
         self._rooms: dict[int, Room] = {}
         self._devices: dict[tuple[int, str], Session] = {}
 
@@ -292,33 +290,7 @@ class Hub:
 
     # --- the feed ---------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Delivers the committed feed until the journal is closed."""
-        async for entries in self.journal.feed():
-            self._deliver(entries)
-            if self.index is not None:
-                self.index.note(entries)
-            await asyncio.sleep(0)  # a long feed lets the others have their turn
-        self._delivery.finish()
-
-    def _deliver(self, entries: Iterable[Entry]) -> None:
-        fresh: dict[int, list[Entry]] = {}
-        for entry in entries:
-            number = entry.room
-            if number == SYSTEM_ROOM:
-                self._effects.fact(entry)
-                continue
-            if number in fresh:
-                fresh[number].append(entry)
-            else:
-                fresh[number] = [entry]
-            if number >= HIDDEN_ROOMS or entry.kind != "message":
-                if entry.kind in NARROWING:
-                    self._hand_over(fresh)  # the entry that says so is their last
-                self._effects.change(entry)
-        self._hand_over(fresh)
-
-    def _hand_over(self, fresh: dict[int, list[Entry]]) -> None:
+    def hand_over(self, fresh: dict[int, list[Entry]]) -> None:
         """Gives the rooms what was committed; `fresh` is empty then."""
         for number, several in fresh.items():
             room = self._rooms.get(number)
@@ -331,6 +303,10 @@ class Hub:
         for account in accounts:
             for session in self.people.get(account, ()):
                 session.connection.send_state(_ROOMS_CHANGED, "rooms")
+
+    def finish(self) -> None:
+        """Hands out everything now: there will be no more."""
+        self._delivery.finish()
 
     def flush(self, number: int) -> None:
         """Hands out at once all that is committed of a room."""

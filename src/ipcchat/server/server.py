@@ -29,6 +29,7 @@ from ipcchat.search.index import Index
 from ipcchat.server.access import OPERATOR, Peer
 from ipcchat.server.admission import Admission
 from ipcchat.server.connection import LINGER, Connection, Tick
+from ipcchat.server.effects import Effects
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub
 from ipcchat.server.listener import (
@@ -228,7 +229,7 @@ class Server:
     async def _serve(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                feed = group.create_task(self._hub.run())
+                feed = group.create_task(Effects(self._hub).run())
                 pager = group.create_task(self._hub.pager.run())
                 searches = group.create_task(self._hub.searches.run())
                 watch = group.create_task(self._watch())
