@@ -93,7 +93,8 @@ async def test_who_was_removed_while_away_hears_that_the_room_is_gone(tmp_path: 
         await operations.kick(op, lobby(op).number, "bob")
         wire.dead = False
         await until(lambda: bob.model.room_by_name("#lobby") is None)
-        assert "you are not in #lobby any more" in notes(lobby(bob, "#tea"))
+        assert bob.model.current == 0
+        assert [line.text for line in bob.model.loose] == ["you are not in #lobby any more"]
 
 
 async def test_an_order_outlives_the_connection_and_is_done_once(tmp_path: Path) -> None:

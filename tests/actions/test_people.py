@@ -62,6 +62,18 @@ def after_the_screen(shown: Terminal) -> list[str]:
     return [line.rstrip() for line in plain.split("\n") if line.strip()]
 
 
+def test_what_a_room_has_to_tell_of_its_past_is_in_sight(tmp_path: Path) -> None:
+    with console(tmp_path) as (_, where):
+        with client(where, "ann", tmp_path) as ann, client(where, "bob", tmp_path) as bob:
+            bob.line("/join #big")
+            bob.wait("2:#big(1)")
+            for number in range(30):
+                bob.line(f"line {number}")
+            bob.wait("│ line 29")
+            ann.line("/join #big")
+            ann.wait(re.compile(r"│ line 29 *\n(.*\n)*.*#big: 30 messages since").search)  # type: ignore[arg-type]
+
+
 def test_operators_order_and_members_do_not(tmp_path: Path) -> None:
     with (
         console(tmp_path) as (desk, where),

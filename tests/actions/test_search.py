@@ -11,6 +11,7 @@ from tests.client.peer import until
 from tests.support import serve
 
 from ipcchat.actions.search import remarks, room_names
+from ipcchat.settings import ClientSettings
 from ipcchat.wire.messages import SearchOk
 
 pytestmark = pytest.mark.asyncio
@@ -136,3 +137,32 @@ async def test_what_else_is_to_be_said_of_a_page() -> None:
     assert remarks(SearchOk(0, [], cut=True)) == ["looking at everything took too long"]
     assert remarks(SearchOk(0, [], lag=1)) == ["1 message is not searchable yet"]
     assert remarks(SearchOk(0, [], lag=4200)) == ["4,200 messages are not searchable yet"]
+
+
+async def test_what_is_hidden_is_not_called_nothing() -> None:
+    async with (
+        serve() as server,
+        facing(server.addresses[0], "ann") as ann,
+        facing(server.addresses[0], "bob") as bob,
+    ):
+        await together(ann, bob)
+        for number in range(60):
+            bob.session.submit(1, f"spam {number}")
+        ann.session.submit(1, "of spam I said this")
+        await until(lambda: not ann.session.unsent and not bob.session.unsent)
+        await found(ann, "/search spam", lambda texts: len(texts) == 50)
+        ann.model.configure(ClientSettings(ignore=("bob",)))
+        ann.found.clear()
+        told = "all that was found is hidden: you ignore who said it – /ignore lists whom"
+        assert await ann.type("/search spam from:bob") == [told]
+        assert not ann.found
+        assert await ann.type("/search spam before:1h") == []
+        assert [page.items for _, page in ann.found] == [[]], "nothing is nothing"
+        assert remarks(SearchOk(0, []), 2) == ["2 messages are hidden: you ignore who said that"]
+
+
+async def test_without_numbers_none_leads_anywhere() -> None:
+    async with serve() as server, facing(server.addresses[0], "ann") as ann:
+        assert await ann.type("/search --show 3") == [
+            "! --show is for --plain – /search shows the list: Enter goes there"
+        ]

@@ -14,7 +14,7 @@ from ipcchat.client.model import RoomView
 from ipcchat.client.session import Session
 from ipcchat.entries import Entry
 from ipcchat.errors import Refused, TextError
-from ipcchat.wire.messages import Done, Error, Say
+from ipcchat.wire.messages import Done, Error, Ping, Say
 
 pytestmark = pytest.mark.asyncio
 
@@ -197,6 +197,67 @@ async def test_what_one_device_reads_the_other_has_read() -> None:
             await until(lambda: lab.unread == at_two.unread == 1)
             one.submit(lab.number, "hm")
             await until(lambda: at_two.unread == 0)
+
+
+async def test_what_is_left_is_read_at_the_other_device_within_a_moment() -> None:
+    async with serve() as server, RawClient.login(server.addresses[0], "bob") as bob:
+        async with several(server.addresses[0], "ann", "ann") as (one, two):
+            lab = await one.join("#lab")
+            await until(lambda: room(two, "#lab") is not None)
+            at_two = two.model.rooms[lab.number]
+            one.model.current = two.model.current = 1
+            await until(lambda: lab.live and at_two.live)
+            await bob.say(lab.number, "new")
+            await until(lambda: lab.unread == at_two.unread == 1)
+            one.model.current = lab.number
+            one.model.focused = False
+            one.model.current = 1
+            await until(lambda: at_two.unread == 0, 5)
+
+
+async def test_who_stays_at_the_end_of_a_room_has_read_it_for_the_other_device() -> None:
+    async with serve() as server, RawClient.login(server.addresses[0], "bob") as bob:
+        async with several(server.addresses[0], "ann", "ann") as (one, two):
+            lab = await one.join("#lab")
+            await until(lambda: room(two, "#lab") is not None)
+            at_two = two.model.rooms[lab.number]
+            one.model.current = two.model.current = 1
+            await until(lambda: lab.live and at_two.live)
+            await bob.say(lab.number, "missed")
+            await until(lambda: lab.unread == at_two.unread == 1)
+            line = lab.read_seq
+            one.model.peek(lab.number)
+            await bob.say(lab.number, "looked at")
+            await until(lambda: lab.seq == line + 2)
+            one._follower.tell_read()
+            await two.ask(Ping(0))
+            assert at_two.unread == 2, "a mere look reads nothing"
+            one.model.current = lab.number
+            await until(lambda: at_two.unread == 0, 5)
+            await bob.say(lab.number, "seen")
+            await until(lambda: at_two.unread == 1 or at_two.read_seq == line + 3)
+            await until(lambda: at_two.unread == 0, 5)
+            assert lab.read_seq == line, "here the line stays"
+            await one.join("#other")  # the list of rooms comes anew
+            await until(lambda: room(two, "#other") is not None)
+            two.submit(1, "a list later")
+            await until(lambda: heard(one, "#lobby", "a list later"))
+            assert lab.read_seq == line
+            one.model.current = 1
+            assert lab.read_seq == line + 3
+
+
+async def test_a_room_left_elsewhere_leaves_one_in_no_room() -> None:
+    async with serve() as server, several(server.addresses[0], "ann", "ann") as (one, two):
+        lab = await one.join("#lab")
+        await until(lambda: room(two, "#lab") is not None)
+        one.model.current = two.model.current = lab.number
+        await one.part(lab.number)
+        assert one.model.current == 1, "left here: a neighbour shows"
+        await until(lambda: room(two, "#lab") is None)
+        assert two.model.current == 0
+        assert [line.text for line in two.model.loose] == ["#lab was left on another device"]
+        assert not notes(lobby(one))
 
 
 async def test_a_device_that_was_away_for_ten_thousand_messages() -> None:

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tests.client.peer import EPOCH, ME, entry
 
 from ipcchat.client.model import Model, RoomView
-from ipcchat.wire.messages import FollowOk, Gap, Live, Marker, Room
+from ipcchat.wire.messages import FollowOk, Gap, HistoryOk, Live, Marker, Room
 
 
 def joined(model: Model, number: int, **more: int | str) -> RoomView:
@@ -98,6 +98,45 @@ def test_a_direct_room_mentions_with_every_message() -> None:
     for seq in range(2, 6):
         model.apply(entry(seq, room=2))
     assert (room.unread, room.mentions) == (4, 4)
+
+
+def test_mentions_are_a_lower_bound_while_something_new_is_not_loaded() -> None:
+    model = Model(nick="ann", now=lambda: 0)
+    model.login(ME, "ann", "member")
+    joined(model, 1)
+    room = joined(model, 2, head=10, read=5, unread=5)
+    assert room.more_mentions, "none of it is here"
+    model.placed(room, EPOCH, FollowOk(0, from_=8, head=10, first=1), resumed=False)
+    for seq in (9, 10):
+        model.apply(entry(seq, "ann", room=2))
+    assert (room.unread, room.mentions, room.more_mentions) == (5, 2, True)
+    page = HistoryOk(0, [entry(seq, "ann", room=2) for seq in (7, 8)], first=1, head=10)
+    model.prepend(room, page)
+    assert (room.mentions, room.more_mentions) == (4, True)
+    page = HistoryOk(0, [entry(seq, "ann", room=2) for seq in (4, 5, 6)], first=1, head=10)
+    model.prepend(room, page)
+    assert (room.mentions, room.more_mentions) == (5, False)
+    model.current = 2
+    assert (room.mentions, room.more_mentions) == (0, False)
+    direct = joined(model, 3, head=9, read=1, unread=8, access="direct", peer=2, name="@bob")
+    assert (direct.mentions, direct.more_mentions) == (8, False)
+
+
+def test_what_was_seen_here_does_not_come_back_as_read_while_one_stays() -> None:
+    model = Model(now=lambda: 0)
+    joined(model, 1)
+    room = joined(model, 2, head=5, read=5)
+    model.placed(room, EPOCH, FollowOk(0, from_=5, head=5, first=1), resumed=False)
+    model.apply(Live(2, 5))
+    for seq in (6, 7):
+        model.apply(entry(seq, room=2))
+    model.current = 2
+    model.look()
+    assert (room.read_seq, room.seen_seq) == (5, 7)
+    model.recount(Room(2, "#2", head=7, read=7))
+    assert room.read_seq == 5
+    model.recount(Room(2, "#2", head=9, read=9))
+    assert room.read_seq == 9, "another device was further"
 
 
 class Devices(RuleBasedStateMachine):

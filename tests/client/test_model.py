@@ -92,15 +92,68 @@ def kick(seq: int, target: int, text: str, *, nick: str = "bob") -> Entry:
     return entry(seq, text, kind="kick", target=target, nick=nick)
 
 
-def test_who_was_removed_is_told_in_the_room_where_he_is_then(model: Model) -> None:
+def test_who_was_removed_is_told_and_is_in_no_room_then(model: Model) -> None:
     model.apply(kick(1, ME, "ann: too: loud"))
     assert model.apply(Unfollowed(1, "kicked")) is None
     assert list(model.rooms) == [2]
-    assert model.current == 2
-    assert texts(model.rooms[2]) == ["bob removed you from #lobby: too: loud"]
+    assert model.current == 0, "what is being typed was not meant for #ops"
+    assert [line.text for line in model.loose] == ["bob removed you from #lobby: too: loud"]
     assert model.apply(Unfollowed(2, "kicked")) is None  # and nobody said why
     assert not model.rooms
-    assert [line.text for line in model.loose] == ["an operator removed you from #ops"]
+    assert [line.text for line in model.loose][1:] == ["an operator removed you from #ops"]
+
+
+def test_a_room_that_is_lost_elsewhere_is_told_where_one_is(model: Model) -> None:
+    model.lose(model.rooms[2], "#ops was left on another device")
+    assert model.current == 1
+    assert texts(model.rooms[1]) == ["#ops was left on another device"]
+
+
+def test_a_room_that_is_only_looked_into_may_be_lost(model: Model) -> None:
+    model.peek(2)
+    model.lose(model.rooms[2], "gone")
+    assert model.current == 0
+    model.current = 1
+    model.apply(entry(1))
+    assert model.rooms[1].read_seq == 1, "here it is no mere look"
+
+
+def test_who_sees_the_end_has_seen_what_he_missed_though_the_line_stays(model: Model) -> None:
+    room = model.rooms[1]
+    model.apply(entry(1))
+    model.focused = False
+    model.apply(entry(2))
+    model.look()
+    assert (room.read_seq, room.seen_seq) == (1, 1)
+    model.focused = True
+    model.look()
+    model.apply(entry(3))
+    assert (room.read_seq, room.seen_seq) == (1, 3)
+    model.current = 2
+    assert room.read_seq == 3
+
+
+def test_a_mere_look_sees_nothing(model: Model) -> None:
+    model.current = 2
+    model.apply(entry(1))
+    model.peek(1)
+    model.apply(entry(2))
+    model.look()
+    assert (model.rooms[1].read_seq, model.rooms[1].seen_seq) == (0, 0)
+
+
+def test_whoever_looks_is_told_of(model: Model) -> None:
+    told: list[bool] = []
+    model.on_look = told.append
+    model.current = 2
+    assert told == [True], "a room was left"
+    model.focused = True
+    model.focused = False
+    model.apply(entry(1, room=2))
+    assert told == [True]
+    model.focused = True
+    model.apply(entry(2, room=2))
+    assert told == [True, False, False]
 
 
 def test_a_removal_of_somebody_else_is_a_line_and_takes_him_off_the_list(model: Model) -> None:
@@ -392,3 +445,11 @@ def test_looking_into_a_room_reads_nothing(model: Model) -> None:
     assert ops.unread == 0
     model.current = 1
     assert ops.read_seq == 4
+
+
+def test_what_a_script_of_ones_own_says_is_news_and_rings_no_bell(model: Model) -> None:
+    lobby = model.rooms[1]
+    model.current = 2
+    model.apply(entry(1, "ann: beep", by=ME, nick="ann"))
+    assert (lobby.unread, lobby.mentions, lobby.read_seq) == (1, 0, 0)
+    assert not model.alerts

@@ -6,7 +6,7 @@ from tests.glass import flat
 from ipcchat.client.model import Model, RoomView
 from ipcchat.entries import Entry
 from ipcchat.paint import bars
-from ipcchat.wire.messages import FollowOk, Member, Presence, Room
+from ipcchat.wire.messages import FollowOk, HistoryOk, Member, Presence, Room
 
 ANN, BOB = 1, 2
 
@@ -101,3 +101,75 @@ def test_who_is_away_is_said_even_behind_a_long_nick() -> None:
     row = bars.members(made, 20, 5)[1]
     assert flat(row).endswith("(away)")
     assert row.width <= 20
+
+
+def test_mentions_that_are_not_all_known_say_so() -> None:
+    made = model()
+    room = made.add_room(Room(94, "#big"))
+    made.recount(Room(94, "#big", head=500, read=1, unread=499))
+    made.placed(room, "e" * 32, FollowOk(94, 450, 500, 1), resumed=False)
+    for seq in range(451, 501):
+        text = "ann: look" if seq % 10 == 0 else "hi"
+        made.apply(Entry(94, seq, 1, BOB, "Bob", "message", f"{seq:032x}", text))
+    assert room.more_mentions
+    assert "3:#big(5+!,499)" in flat(bars.status(made, 120, 0))
+    assert "#big 5+!" in flat(bars.rooms(made, 18, 6)[2])
+    older = [Entry(94, seq, 1, BOB, "Bob", "message", f"{seq:032x}", "hi") for seq in range(1, 451)]
+    made.prepend(room, HistoryOk(94, older, first=1, head=500, more=False))
+    assert "3:#big(5!,499)" in flat(bars.status(made, 120, 0))
+
+
+def busy() -> Model:
+    """Something new in all rooms but the current one, a mention in `#ops`, three more rooms."""
+    made = model()
+    for number in range(101, 104):
+        room = made.add_room(Room(number, f"#room{number}"))
+        made.placed(room, "e" * 32, FollowOk(number, 0, 0, 1), resumed=False)
+        room.live = True
+        said(made, number)
+    said(made, 93, "ann: look")
+    said(made, 92)
+    said(made, 91)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("width", "end"),
+    [
+        (
+            120,
+            "H: 2:#ops(1!,1) 3:#room101(1) 4:#room102(1) 5:#room103(1) 6:@Bob(1!) 7:@zoe(1!)",
+        ),
+        (80, "H: 6:@Bob(1!) 7:@zoe(1!) 2:#ops(1!,1) 3:#room101(1) +2"),
+        (60, "H: 6:@Bob(1!) 7:@zoe(1!) +4!"),
+        (40, "H: 6:@Bob(1!)"),
+        (30, "H:+6!"),
+    ],
+)
+def test_what_is_new_is_shortened_from_its_end_and_never_gone(width: int, end: str) -> None:
+    made = busy()
+    row = bars.status(made, width, 0)
+    assert row.width == width
+    assert end in flat(row)
+
+
+def test_two_direct_messages_show_in_the_smallest_window() -> None:
+    made = model()
+    said(made, 91)
+    said(made, 92)
+    assert flat(bars.status(made, 40, 0)).rstrip().endswith("1:#lab(2)  H: 3:@Bob(1!) +1!")
+    assert "H:+2!" in flat(bars.status(made, 40, 50))
+
+
+def test_what_is_for_nobody_has_no_mark() -> None:
+    made = model()
+    said(made, 93)
+    made.rooms[93].name = "#" + "o" * 60
+    assert flat(bars.status(made, 40, 0)).rstrip().endswith("H:+1")
+
+
+def test_in_no_room_the_top_says_how_to_get_to_one() -> None:
+    made = model()
+    made.current = 0
+    assert "no room: Ctrl+N, Alt+1 or Ctrl+G" in flat(bars.topic(made, 80))
+    assert flat(bars.topic(Model("lab", "ann"), 80)).strip() == "ipcchat"

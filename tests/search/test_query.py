@@ -73,8 +73,8 @@ def test_a_bad_query_is_one_line_and_a_hint(wrong: dict[str, object]) -> None:
 
 
 def test_an_author_or_a_time_is_enough() -> None:
-    for wanted in ({"by": 1}, {"after": 1}, {"before": 1}):
-        assert Query("", **wanted).text == ""
+    for wanted in (Query("", by=1), Query("", 0, 1), Query("", 0, 0, 1), Query("", narrowed=True)):
+        assert wanted.text == ""
 
 
 @given(st.text())

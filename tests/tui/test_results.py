@@ -12,7 +12,7 @@ from ipcchat.client.model import Model
 from ipcchat.entries import Entry
 from ipcchat.errors import ConnectionLost, IpcchatError, Refused
 from ipcchat.settings import ClientSettings
-from ipcchat.tui.results import Results, Ways, where
+from ipcchat.tui.results import Outside, Results, Ways, where
 from ipcchat.wire.messages import Room, SearchOk
 
 HEIGHT = 12
@@ -61,8 +61,8 @@ class Around:
             raise found
         return found
 
-    async def _reveal(self, said: Entry) -> None:
-        if self.wrong is not None:
+    async def _reveal(self, said: Entry, enters: bool) -> None:
+        if self.wrong is not None and not (enters and isinstance(self.wrong, Outside)):
             raise self.wrong
         self.revealed.append(said.seq)
 
@@ -166,6 +166,20 @@ def test_enter_leads_there_and_only_once_it_is_loaded() -> None:
     assert not around.went
     around.go()
     assert (around.revealed, around.went) == ([7], [7])
+
+
+@pytest.mark.parametrize(("keys", "went"), [([], [7]), (["down", "up"], []), (["escape"], [])])
+def test_a_room_is_entered_by_enter_twice_and_by_nothing_else(
+    keys: list[str], went: list[int]
+) -> None:
+    around = Around(page(9, 7))
+    around.wrong = Outside("#far")
+    around.press("up", "enter")
+    around.go()
+    assert "you are not in #far – Enter again joins it" in around.rows()[0]
+    around.press(*keys, "enter")
+    around.go()
+    assert around.went == went
 
 
 @pytest.mark.parametrize("key", ["down", "escape", "c-c", "enter"])

@@ -337,7 +337,7 @@ def test_commands_do_what_they_say(server: Process, tmp_path: Path) -> None:
         una.wait(lambda text: text.startswith(" ipcchat") and "#deeds" not in text.split("\n")[-2])
         tom.wait("ursula left")
         una.line("is anybody there")
-        una.wait("you are in no room – /join #room")
+        una.wait("not sent: choose a room first")
         una.wait(lambda _: rows(una)[-1] == "> is anybody there")
         una.press("ctrl-c")
         una.line("/list deeds")

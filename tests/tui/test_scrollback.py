@@ -1,6 +1,6 @@
 """The place in the past stays where it is, whatever comes before or after it."""
 
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.glass import flat
 
@@ -133,3 +133,97 @@ def test_the_oldest_line_asks_for_older_history_but_not_after_clear() -> None:
     assert asked == []
     view.page(-1)
     assert asked == [room]
+
+
+def put(model: Model, room: RoomView, first: int, last: int, texts: list[str]) -> None:
+    """A stretch of older lines comes, as for a jump to its middle."""
+    entries = [entry(seq, texts[seq % len(texts)]) for seq in range(first, last + 1)]
+    model.insert(room, HistoryOk(1, entries, first=1, head=room.seq, more=True))
+
+
+STRETCHES = st.lists(st.tuples(st.integers(1, 999), st.integers(0, 60)), min_size=1, max_size=5)
+
+
+@settings(max_examples=50)
+@given(TEXTS, SIZES, STRETCHES, st.booleans(), st.integers(0, 4))
+def test_lines_put_above_or_below_what_shows_do_not_move_it(
+    texts: list[str],
+    size: tuple[int, int],
+    stretches: list[tuple[int, int]],
+    top: bool,
+    pages: int,
+) -> None:
+    model, room, view = build(1001, 40, texts)
+    put(model, room, 400, 480, texts)
+    shown(view, *size)
+    if top:
+        view.to_top()
+    else:
+        view.to_index(room.after(439))
+    for _ in range(pages):
+        view.page(1)
+    before, anchor = shown(view, *size), view.anchor(room)
+    assume(anchor is not None)
+    assert anchor is not None
+    held = room.lines[anchor.key - room.first_key]
+    assume(anchor.key > room.first_key)  # the first line has the day's rule, until it is not first
+    for first, count in stretches:
+        put(model, room, first, min(999, first + count), texts)
+        after, now = shown(view, *size), view.anchor(room)
+        assert now is not None
+        if isinstance(held, Entry):
+            assert room.lines[now.key - room.first_key] == held
+            full = [line for line in before if line and "─" not in line]
+            whole = not any("not loaded" in line for line in full)
+            if whole and now.rows == anchor.rows:
+                least = [line for line in after if "─" not in line and "not loaded" not in line]
+                assert least[-len(full) :] == full
+
+
+def test_a_place_that_was_left_is_the_same_whatever_came_above_it() -> None:
+    model, room, view = build(1001, 40, ["a\nb", ""])
+    put(model, room, 400, 480, [""])
+    shown(view, 80, 24)
+    view.to_top()
+    before, anchor = shown(view, 80, 24), view.anchor(room)
+    view.to_tail()
+    for first in (100, 200, 700):
+        put(model, room, first, first + 50, [""])
+    view.return_to(room, anchor)
+    assert shown(view, 80, 24)[1:] == before[1:]  # the first row is the day's rule
+
+
+def test_another_history_has_no_place_in_it() -> None:
+    model, room, view = build(1, 60, ["a"])
+    shown(view, 80, 24)
+    view.page(-1)
+    assert view.anchor(room) is not None
+    model.start_over(room)
+    model.placed(room, "f" * 32, FollowOk(1, from_=0, head=60, first=1), resumed=False)
+    for seq in range(1, 61):
+        model.apply(entry(seq, "other"))
+    assert view.anchor(room) is None
+
+
+def test_what_is_not_loaded_counts_as_below() -> None:
+    model, room, view = build(1001, 40, [""])
+    put(model, room, 400, 480, [""])
+    put(model, room, 600, 640, [""])
+    model.note(1, "a local line")
+    shown(view, 80, 24)
+    view.to_index(room.after(449))
+    anchor = view.anchor(room)
+    assert anchor is not None
+    line = room.lines[anchor.key - room.first_key]
+    assert isinstance(line, Entry)
+    assert view.more == 1040 - line.seq + 1
+    while isinstance(line, Entry):  # down to the line that stands for others
+        view.move(1)
+        anchor = view.anchor(room)
+        assert anchor is not None
+        line = room.lines[anchor.key - room.first_key]
+    assert view.more == 1040 - 480 + 1
+    view.to_index(room.after(1010))
+    anchor = view.anchor(room)
+    assert anchor is not None
+    assert view.more == room.first_key + len(room.lines) - 1 - anchor.key

@@ -10,15 +10,18 @@ from tests.support import RawClient, serve
 from tests.tui.test_modes import ENTER, ESC, PAGE_UP, UP, Desk, Window
 
 from ipcchat.address import parse_address
+from ipcchat.client.lines import Hole
 from ipcchat.client.link import Credentials
 from ipcchat.client.session import Session
+from ipcchat.entries import Entry
 from ipcchat.settings import ClientSettings
 from ipcchat.tui.app import made
 from ipcchat.wire.messages import Read, Search
 
 pytestmark = pytest.mark.asyncio
 
-HOME, PAGE_DOWN, ALT_S, ALT_END = "\x1b[H", "\x1b[6~", "\x1bs", "\x1b[1;3F"
+HOME, PAGE_DOWN, ALT_S = "\x1b[H", "\x1b[6~", "\x1bs"
+ALT_HOME, ALT_END = "\x1b[1;3H", "\x1b[1;3F"
 OLD = 400
 
 
@@ -55,7 +58,7 @@ async def desk(read: int = 0) -> AsyncIterator[Desk]:
                     await one.shows(lambda _: session.on_change == screen.changed)
                     if not read:
                         one.type("/join #old\r")
-                        await one.shows(lambda rows: rows[0].startswith(" #old"))
+                        await one.shows(lambda rows: "#old: 400 messages since" in rows[-3])
                     lobby = session.model.room_by_name("#lobby")
                     assert lobby is not None
                     screen.go_to(lobby.number)
@@ -131,7 +134,7 @@ async def test_there_and_back_from_the_past_with_a_draft() -> None:
 async def test_there_and_back_in_the_same_room() -> None:
     async with desk() as one:
         one.type("\x1b2")
-        await one.shows(lambda rows: rows[-3].endswith("399 \u65e5\u672c\u8a9e"))
+        await one.shows(lambda rows: rows[-4].endswith("399 \u65e5\u672c\u8a9e"))
         for pages in (0, 2):
             one.type(PAGE_UP * pages)
             await one.shows(lambda rows: ("-MORE(" in rows[-2]) == bool(pages))  # noqa: B023
@@ -207,7 +210,7 @@ async def test_a_hole_is_filled_from_below_as_one_goes_back() -> None:
         one.type(UP + ENTER)
         await at(one, "line 20 \u65e5\u672c\u8a9e far")
         one.type(ALT_END)
-        await one.shows(lambda rows: rows[-3].endswith("399 \u65e5\u672c\u8a9e"))
+        await one.shows(lambda rows: rows[-4].endswith("399 \u65e5\u672c\u8a9e"))
         seen: list[int] = []
         while not seen or seen[-1] > 5:
             rows = await one.shows(lambda rows: "are not loaded" not in "\n".join(rows))
@@ -230,15 +233,113 @@ async def test_nothing_found_is_a_line_and_so_is_a_bad_query() -> None:
         assert one.screen.panes.mode is None
 
 
-async def test_a_room_one_is_not_in_is_named_and_not_entered() -> None:
+async def test_a_room_one_is_not_in_is_named_and_entered_by_enter_once_more() -> None:
     async with desk() as one:
         await found(one, "other", "1 of 1")
         await one.shows(lambda rows: "#other" in rows[-2])
+        asked = "you are not in #other \u2013 Enter again joins it and goes there"
         one.type(ENTER)
-        await one.shows(
-            lambda rows: any("you are not in #other \u2013 /join #other" in row for row in rows)
-        )
+        await one.shows(lambda rows: any(asked in row for row in rows))
         assert len(one.screen.model.rooms) == 2
+        one.type(UP)
+        await one.shows(lambda rows: not any(asked in row for row in rows))
+        one.type(ENTER)
+        await one.shows(lambda rows: any(asked in row for row in rows))
+        assert len(one.screen.model.rooms) == 2  # another key took that back
+        one.type(ENTER)
+        await at(one, "other line 0 \u65e5\u672c\u8a9e")
+        assert one.room == "#other"
+        one.type(ESC)
+        await one.shows(lambda rows: rows[0].startswith(" #lobby"))
+        assert len(one.screen.model.rooms) == 3
+
+
+async def test_a_large_room_one_is_not_in_is_entered_at_the_place() -> None:
+    async with desk() as one:
+        one.screen.go_to(one.screen.model.room_by_name("#old").number)  # type: ignore[union-attr]
+        one.type(f"/part{ENTER}")
+        await one.shows(lambda rows: rows[0].startswith(" #lobby"))
+        await found(one, "far", "2 of 2")
+        one.type(UP + ENTER)
+        await one.shows(lambda rows: any("Enter again" in row for row in rows))
+        one.type(ENTER)
+        rows = await at(one, "old line 20 \u65e5\u672c\u8a9e far")
+        assert any("old line 25 " in row for row in rows)
+
+
+async def test_a_direct_room_that_was_put_away_is_opened() -> None:
+    async with desk() as one:
+        one.type(f"/msg bob a pomegranate{ENTER}")
+        await one.shows(lambda rows: any("to bob: a pomegranate" in row for row in rows))
+        number = one.screen.model.room_by_name("@bob").number  # type: ignore[union-attr]
+        one.type(f"/part @bob{ENTER}")
+        await one.shows(lambda _: one.screen.model.room_by_name("@bob") is None)
+        while not len(await searched(one, "pomegranate")):
+            pass
+        await found(one, "pomegranate", "1 of 1")
+        one.type(ENTER)
+        await at(one, "a pomegranate")
+        assert one.room == "@bob"
+        assert one.screen.model.current == number
+        one.type(ESC)
+        await one.shows(lambda rows: rows[0].startswith(" #lobby"))
+
+
+async def searched(one: Desk, text: str) -> list[Entry]:
+    return list((await one.screen.session.search(text)).items)
+
+
+@asynccontextmanager
+async def top() -> AsyncIterator[Desk]:
+    """At the very top of `#old`, to which a jump led: what is below that stretch is not loaded."""
+    async with desk() as one:
+        await found(one, "line 20 in:#old", "11 of 11")
+        one.type(HOME + ENTER)
+        await at(one, "line 20 \u65e5\u672c\u8a9e far")
+        one.type(ALT_HOME)
+        await one.shows(lambda rows: any("old line 0 " in row for row in rows))
+        old = one.screen.places.room()
+        assert old is not None
+        assert old.complete
+        assert any(isinstance(line, Hole) for line in old.lines)
+        yield one
+
+
+async def test_there_and_back_to_a_stretch_that_an_earlier_jump_has_loaded() -> None:
+    async with top() as one:
+        rows = one.rows()
+        for text in ("300", "200", "150"):
+            one.type(f"/search {text} in:#old{ENTER}")
+            await one.shows(lambda _: one.screen.panes.mode is not None)
+            one.type(ENTER)
+            await at(
+                one, "300 \u65e5\u672c\u8a9e far" if text == "300" else f"{text} \u65e5\u672c\u8a9e"
+            )
+            one.type(ESC)
+            await one.shows(lambda now: now[:-2] == rows[:-2])
+
+
+async def test_the_talk_behind_the_list_stays_when_what_was_left_comes() -> None:
+    async with top() as one:
+        await found(one, "far", "2 of 2")
+        rows = one.rows()
+        talk = [row for row in rows if "old line" in row and not row.startswith((">", " "))]
+        assert talk
+        old = one.screen.places.room()
+        assert old is not None
+        before = len(old.lines)
+        one.type(ENTER + UP)
+        await one.shows(lambda _: len(old.lines) > before and not one.screen.scrollback.holds())
+        now = [row for row in one.rows() if "old line" in row and not row.startswith((">", " "))]
+        assert now == talk
+        assert one.screen.panes.mode is not None
+
+
+async def test_what_is_not_loaded_is_counted_below() -> None:
+    async with top() as one:
+        rows = one.rows()
+        lowest = [int(row.split("line ")[1].split()[0]) for row in rows if "old line" in row][-1]
+        assert f"-MORE({OLD - lowest})-" in rows[-2]  # and what the room says on joining
 
 
 async def test_further_pages_come_at_the_oldest() -> None:

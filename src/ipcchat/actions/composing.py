@@ -4,7 +4,7 @@ The rules of this file:
 
 - What is typed after a command that leads to another room is meant for there: it waits until one is
   there. Where the command fails, it is the user's again: nothing is said in the wrong room. What is
-  typed before one is anywhere waits likewise.
+  typed before one is anywhere waits likewise; after the room is gone, one has to choose another.
 - A line that can't be said stays in the input, with its command where it has one. A paste stays
   one message; a long one asks first.
 - A command that may take a while, such as a search, is given up for the next one.
@@ -19,7 +19,7 @@ from ipcchat.actions.face import Action, Face
 from ipcchat.actions.question import Question
 from ipcchat.commands import Invocation, OperatorsOnly, Say, parse
 from ipcchat.commands.rows import by_name
-from ipcchat.errors import IpcchatError
+from ipcchat.errors import IpcchatError, Refused
 from ipcchat.text import MAX_LINES
 
 __all__ = ["Composing", "Draft"]
@@ -107,7 +107,7 @@ class Composing:
             asked = parse(line, self._face.role)
             if isinstance(asked, Say):
                 if self._face.session.arrival.done:
-                    self._face.session.submit(self._face.model.current, asked.text)
+                    self._utter(asked.text)
                 else:
                     self._held.append(line)
                 return
@@ -129,6 +129,14 @@ class Composing:
             self._face.spawn(self._say(asked, line))
         else:
             self._face.spawn(self._do(asked))
+
+    def _utter(self, text: str) -> None:
+        """Says something where one is. Raises TextError; Refused where one is nowhere, as when the
+        room is gone that this was meant for."""
+        model = self._face.model
+        if not model.current:
+            raise Refused("no_room", "not sent: choose a room first: /join ROOM")
+        self._face.session.submit(model.current, text)
 
     def _do(self, asked: Invocation) -> Coroutine[Any, Any, None]:
         return self._actions[asked.command.name](self._face, asked)

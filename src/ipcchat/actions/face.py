@@ -1,7 +1,7 @@
 """What an action needs of the screen it works on, whichever that is."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ipcchat.actions.question import Question
 from ipcchat.address import Address
@@ -9,11 +9,12 @@ from ipcchat.client.model import Model, RoomView
 from ipcchat.client.room import Level
 from ipcchat.client.session import Session
 from ipcchat.commands import Invocation, Role
+from ipcchat.entries import Entry
 from ipcchat.errors import IpcchatError, Refused, UsageError
 from ipcchat.settings import ClientSettings
 from ipcchat.wire.messages import SearchOk
 
-__all__ = ["Action", "Desk", "Face", "SearchOk", "current_room", "named_room"]
+__all__ = ["Action", "Desk", "Face", "Numbered", "SearchOk", "current_room", "named_room"]
 
 
 class Desk(Protocol):
@@ -84,6 +85,17 @@ class Face(Protocol):
 
     def leave(self) -> None:
         """Ends the screen."""
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """A face that tells what a search found by numbers."""
+
+    def result(self, number: int) -> Entry:
+        """What was told under that number. Raises UsageError."""
+
+    def show_around(self, number: int, room: str, entries: Sequence[Entry]) -> None:
+        """Shows what was said in a room around that result, which is among the entries."""
 
 
 Action: TypeAlias = Callable[[Face, Invocation], Coroutine[Any, Any, None]]

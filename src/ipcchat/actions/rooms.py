@@ -1,5 +1,8 @@
 """Rooms, and what one says there by a command."""
 
+import asyncio
+from contextlib import suppress
+
 from ipcchat import names
 from ipcchat.actions.direct import peer, reach
 from ipcchat.actions.face import Action, Face, current_room, named_room
@@ -15,6 +18,9 @@ from ipcchat.text import fold
 from ipcchat.wire.messages import Done, Room, RoomInvite, RoomUninvite
 
 __all__ = ["ROOMS"]
+
+_LOOK = 0.02
+"""Seconds between two looks whether the lines of a room have come."""
 
 
 async def _join(face: Face, call: Invocation) -> None:
@@ -40,9 +46,21 @@ async def _join(face: Face, call: Invocation) -> None:
     face.go_to(room.number)
     if room.messages:
         said = _count(room.messages, "message")
-        face.show(f"{room.name}: {said} since {day(room.since)}", "help")
+        face.spawn(_tell_past(face, room, f"{room.name}: {said} since {day(room.since)}"))
     elif invited:
-        face.show(f"{room.name}: what was said before you came is not shown to you", "help")
+        past = "what was said before you came is not shown to you"
+        face.spawn(_tell_past(face, room, f"{room.name}: {past}"))
+
+
+async def _tell_past(face: Face, room: RoomView, told: str) -> None:
+    """A line about a room's past stands below what is loaded of it: it waits for that."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(face.settings.connect_timeout):
+            while room.joined and not room.live:  # noqa: ASYNC110 - plain state: it has no event
+                await asyncio.sleep(_LOOK)
+    if room.joined:
+        face.model.note(room.number, told, "help")
+        face.session.on_change()
 
 
 def _count(number: int, what: str) -> str:
@@ -191,7 +209,10 @@ def _news(room: RoomView) -> str:
     if not room.unread:
         return ""
     named = room.mentions and room.access != "direct"  # there all is for the user
-    return f"{room.unread:,} unread" + (f", {_count(room.mentions, 'mention')}" if named else "")
+    if not named:
+        return f"{room.unread:,} unread"
+    mentions = f"{room.mentions:,}+ mentions" if room.more_mentions else ""
+    return f"{room.unread:,} unread, {mentions or _count(room.mentions, 'mention')}"
 
 
 async def _topic(face: Face, call: Invocation) -> None:

@@ -1,11 +1,13 @@
 """Search at the server: what was said anywhere that one may read.
 
-The face shows what is found (`Face.show_found`), and asks for further pages itself.
+The face shows what is found (`Face.show_found`), and asks for further pages itself. What people
+said whom the user ignores is not shown, but counted.
 """
 
+import re
 from collections.abc import Iterable
 
-from ipcchat.actions.face import Action, Face
+from ipcchat.actions.face import Action, Face, Numbered
 from ipcchat.actions.presence import unknown
 from ipcchat.actions.query import Query, parse_query
 from ipcchat.client import intake, queries
@@ -13,10 +15,14 @@ from ipcchat.client.session import Session
 from ipcchat.clock import now
 from ipcchat.commands import Invocation
 from ipcchat.entries import Entry
-from ipcchat.errors import Refused
+from ipcchat.errors import Refused, UsageError
 from ipcchat.wire.messages import Rooms, RoomsOk, SearchOk
 
 __all__ = ["SEARCH", "remarks", "room_names"]
+
+_AROUND = 10
+"""Entries before a result, and after it, that are shown."""
+_NUMBER = re.compile("[1-9][0-9]{0,5}")
 
 
 class _Pages:
@@ -44,6 +50,9 @@ class _Pages:
 
 
 async def _search(face: Face, call: Invocation) -> None:
+    if "--show" in call.options:
+        await _show(face, call)
+        return
     if not call.arguments:
         await face.show_more()
         return
@@ -52,13 +61,41 @@ async def _search(face: Face, call: Invocation) -> None:
     pages = _Pages(face.session, query, await _number(face, query.room))
     try:
         found = await pages.more()
+        hidden = _is_hidden(face, found)
+        while found.next and _is_hidden(face, found):
+            found = await pages.more()  # to the first page of which something is shown
     except Refused as error:
         if error.code == "no_account":
             raise unknown(face.model, query.nick) from None
         if error.code == "bad_query":
             raise Refused(error.code, error.text, hint=error.hint or "/help search") from None
         raise
+    if hidden and all(map(face.model.ignores, found.items)):
+        said = "all that was found is hidden: you ignore who said it – /ignore lists whom"
+        face.show(". ".join([said, *remarks(found)]), "help")
+        return
     face.show_found(typed, found, pages.more)
+
+
+def _is_hidden(face: Face, found: SearchOk) -> bool:
+    """Whether something was found, but nothing that is shown."""
+    return bool(found.items) and all(map(face.model.ignores, found.items))
+
+
+async def _show(face: Face, call: Invocation) -> None:
+    """What was said around a result."""
+    if not isinstance(face, Numbered):
+        raise UsageError("--show is for --plain", "/search shows the list: Enter goes there")
+    asked = call.arguments[0].strip() if call.arguments else ""
+    if not _NUMBER.fullmatch(asked):
+        raise UsageError("/search --show needs the number of a result", "/search --show 3")
+    number = int(asked)
+    result = face.result(number)
+    names = await room_names(face, [result])
+    page = await face.session.history(
+        result.room, after=max(0, result.seq - _AROUND - 1), limit=2 * _AROUND + 1
+    )
+    face.show_around(number, names.get(result.room, "a room"), page.entries)
 
 
 async def _number(face: Face, name: str) -> int:
@@ -91,9 +128,13 @@ async def room_names(face: Face, found: Iterable[Entry]) -> dict[int, str]:
     return names
 
 
-def remarks(found: SearchOk) -> list[str]:
-    """What else is to be said of a page, in words."""
+def remarks(found: SearchOk, hidden: int = 0) -> list[str]:
+    """What else is to be said of a page, in words. `hidden`: so many of its messages are not shown,
+    since the user ignores who said them."""
     said = []
+    if hidden:
+        are = "message is" if hidden == 1 else "messages are"
+        said.append(f"{hidden:,} {are} hidden: you ignore who said that")
     if found.cut:
         which = "the newest of them: " if found.items else ""
         said.append(f"{which}looking at everything took too long")

@@ -3,8 +3,9 @@ pages of what was said before.
 
 Joining, coming back and a missing entry are one thing here: `follow` the room from its cursor. A
 cursor that the server does not know any more starts the room over. What the user has read is told
-to the server from here too, seldom: it is state, not an entry. A page of the past is put where it
-belongs when it comes, by its numbers; what has come meanwhile stays.
+to the server from here too, once for all that was read in a second or two: it is state, not an
+entry. A page of the past is put where it belongs when it comes, by its numbers; what has come
+meanwhile stays.
 """
 
 import asyncio
@@ -26,7 +27,9 @@ from ipcchat.wire.messages import Error, Follow, FollowOk, History, HistoryOk, R
 __all__ = ["Follower"]
 
 _READ_EVERY = 30.0
-"""Seconds between two reports of how far the user has read."""
+"""Seconds between two reports of how far the user has read, besides …"""
+_LEFT, _SEEN = 1.0, 2.0
+"""… those so many seconds after he left a room, or saw its end."""
 _PAUSE = 1.0
 """Seconds before what the server refused or ended for now is asked for again."""
 _LONGEST_PAUSE = 60.0
@@ -58,11 +61,13 @@ class Follower:
         self._asked: set[RoomView] = set()
         self._told: dict[int, int] = {}
         self._timers: set[asyncio.TimerHandle] = set()
+        self._telling: asyncio.TimerHandle | None = None
         self.epoch = ""
         """The server's history at present; empty before the first connection."""
 
     def start(self) -> None:
-        """From now on the server is told from time to time what was read."""
+        """From now on the server is told what was read."""
+        self._model.on_look = self.tell_soon
         self._later(_READ_EVERY, self._report)
 
     def close(self) -> None:
@@ -70,11 +75,13 @@ class Follower:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        if self._telling is not None:
+            self._telling.cancel()
+        self._model.on_look = _ignore
 
     def up(self, epoch: str) -> None:
         """Logged in at a server with that history: goes on with every room."""
-        if epoch != self.epoch:
-            self._told.clear()
+        self._told.clear()  # what was on its way may be lost; the list of rooms tells
         self.epoch = epoch
         self._asked.clear()
         for room in self._model.rooms.values():
@@ -186,10 +193,26 @@ class Follower:
         link = self._lifeline.link
         if link is None:
             return
+        self._model.look()
         for room in self._model.rooms.values():
-            if room.number > 0 and room.read_seq > self._told.get(room.number, 0):
-                self._told[room.number] = room.read_seq
-                link.ask(Read(0, room.number, room.read_seq), _ignore)
+            seq = max(room.read_seq, room.seen_seq)
+            if room.number > 0 and seq > self._told.get(room.number, 0):
+                self._told[room.number] = seq
+                link.ask(Read(0, room.number, seq), _ignore)
+
+    def tell_soon(self, left: bool = True) -> None:
+        """The same in a moment, once for all that is read until then; `left`: the user has left a
+        room, and may be at another device next."""
+        due = self._loop.time() + (_LEFT if left else _SEEN)
+        if self._telling is not None:
+            if self._telling.when() <= due:
+                return
+            self._telling.cancel()
+        self._telling = self._loop.call_at(due, self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._telling = None
+        self.tell_read()
 
     def _report(self) -> None:
         self.tell_read()

@@ -74,6 +74,8 @@ class Membership:
         self._list_again = False
         self._edits = 0
         """Rooms that were entered or left from here: what was listed before is out of date."""
+        self._parting: set[int] = set()
+        """Rooms that are being left from here."""
         self._went = False
         """Whether one went away from here, rather than from another device."""
 
@@ -105,7 +107,7 @@ class Membership:
             for room in tuple(model.rooms.values()):
                 if room.number < 0:
                     await self._regain(room, items)
-            self._leave(before - set(joined), told=True)
+            self._leave(before - set(joined), known=False)
             self._invited(items)
             error = await self._join_wanted(joined)
             if isinstance(error, ConnectionLost) and self._lifeline.link is not link:
@@ -141,13 +143,18 @@ class Membership:
             if number not in before:
                 model.note(0, f"{item.invited} invites you to {item.name}: /join {item.name}")
 
-    def _leave(self, numbers: Iterable[int], *, told: bool) -> None:
-        """One is in those rooms no longer; `told`: why is not known, so one has to hear of it."""
+    def _leave(self, numbers: Iterable[int], *, known: bool) -> None:
+        """One is in those rooms no longer; `known`: a removal would have been told by itself."""
         for number in numbers:
             room = self._model.rooms.get(number)
-            if room is not None:
-                say = told and room.access != "direct"
-                self._model.lose(room, f"you are not in {room.name} any more" if say else "")
+            if room is None:
+                continue
+            if number in self._parting:
+                self._model.remove_room(number)
+            elif not known and room.access != "direct":
+                self._model.lose(room, f"you are not in {room.name} any more")
+            else:
+                self._model.lose(room, f"{room.name} was left on another device")
 
     # --- while connected --------------------------------------------------------------
 
@@ -180,10 +187,10 @@ class Membership:
                 self._list_again = True
                 continue
             joined = self._joined(items)
-            self._leave(before - set(joined), told=False)
+            self._leave(before - set(joined), known=True)
             self._invited(items)
             for item in joined.values():
-                self.enter(item)
+                self.enter(item, show=False)  # where one is, one has to have chosen
             if not before.issuperset(joined):
                 self.look()
             self._changed()
@@ -218,8 +225,7 @@ class Membership:
                     raise Refused("no_room")
                 item = await self.join(room.name)
         except Refused as error:
-            self._model.remove_room(room.number)
-            self._model.note(0, f"{room.name} is gone: {error.text}", "error")
+            self._model.lose(room, f"{room.name} is gone: {error.text}")
             return
         self._renumber({room.number: item.room})
         self.enter(item)
@@ -243,8 +249,9 @@ class Membership:
         items = list(items)
         wanted = _key(self._wanted[0]) if self._wanted else ""
         there = any(names.key(item.name) == wanted for item in items)
+        first = not self.arrival.done or bool(wanted)
         for item in items:
-            self.enter(item, show=not there or names.key(item.name) == wanted)
+            self.enter(item, show=first and (not there or names.key(item.name) == wanted))
         self._wanted = ()
 
     # --- rooms ------------------------------------------------------------------------
@@ -261,7 +268,11 @@ class Membership:
 
     async def part(self, room: int) -> None:
         """Leaves a room. Raises Refused, ConnectionLost."""
-        await self._ask(Part(0, new_draft(), room))
+        self._parting.add(room)
+        try:
+            await self._ask(Part(0, new_draft(), room))
+        finally:
+            self._parting.discard(room)
         self._edits += 1
         link = self._lifeline.link
         if link is not None:
@@ -271,7 +282,7 @@ class Membership:
 
     def arrive(self, item: Room) -> RoomView:
         """Enters a room that was joined by itself."""
-        room = self.enter(item)
+        room = self.enter(item, show=item.access != "direct")
         self._follower.tell_read()
         self.look()
         self._changed()

@@ -6,7 +6,8 @@ The rules of this file:
 - `apply` takes every event of the server, in order; the session calls the other methods. The
   screen reads, and sets `current` and `focused`.
 - Everything foreign goes through `intake` before it is kept.
-- How far a room was read, and what in it is new, is counted by `marker`.
+- How far a room was read, and what in it is new, is counted by `marker`, which also knows where the
+  user is.
 """
 
 from collections import deque
@@ -18,6 +19,7 @@ from msgspec import Struct
 from ipcchat import names
 from ipcchat.client import intake, marker
 from ipcchat.client.interest import Alert, Interest, Presences
+from ipcchat.client.marker import Place
 from ipcchat.client.room import LIMIT, Level, Line, Member, Notice, Pending, RoomView, Taken
 from ipcchat.entries import Entry, now_ms
 from ipcchat.settings import ClientSettings
@@ -34,7 +36,7 @@ _ALERTS = 16
 _USUAL = ClientSettings()
 
 
-class Model:
+class Model(Place):
     """All that is known of the server, as one account sees it."""
 
     def __init__(
@@ -46,6 +48,7 @@ class Model:
         now: Callable[[], int] = now_ms,
         limit: int = LIMIT,
     ) -> None:
+        super().__init__(self.mark_read)
         self.server = server
         """The server's address, as shown."""
         self.plain = False
@@ -59,21 +62,13 @@ class Model:
         self.detail = ""
         """About `state`, for the status line."""
         self._presences = Presences()
-        self.rooms: dict[int, RoomView] = {}
-        """The rooms one is in, by number, in the order of joining."""
         self.invited: dict[int, messages.Room] = {}
         """Private rooms that one may join, by number; `invited` of each is who asked one in."""
         self.kept: dict[str, list[Pending]] = {}
         """By the name of a room that one is no longer in: lines that were not sent there."""
         self.away: str | None = None
         """What one said on going away, empty: nothing; None: one is not away."""
-        self.focused = True
-        """Whether the user looks at the end of the current room: set by the screen."""
-        self.version = 0
-        """Grows with every change that shows."""
         self._nick = nick
-        self._current, self._peeking = 0, False
-        """Whether the current room is only looked into: nothing in it counts as read."""
         self.interest = Interest(settings, nick)
         """What the user wants to know of; `configure` makes it anew."""
         self.alerts: deque[Alert] = deque(maxlen=_ALERTS)
@@ -132,32 +127,6 @@ class Model:
 
     # --- rooms ------------------------------------------------------------------------
 
-    @property
-    def current(self) -> int:
-        """The number of the room on the screen; 0: none."""
-        return self._current
-
-    @current.setter
-    def current(self, number: int) -> None:
-        peeked, self._peeking = self._peeking, False
-        if number == self._current and not peeked:
-            return
-        left = self.rooms.get(self._current)
-        if left is not None and not peeked:
-            self.mark_read(left)
-        self._current = number if number in self.rooms else 0
-        entered = self.rooms.get(self._current)
-        if entered is not None:
-            marker.clear(entered)
-            entered.version += 1
-        self.version += 1
-
-    def peek(self, number: int) -> None:
-        """Shows a room in which nothing counts as read until it is made the current one."""
-        if number != self._current and number in self.rooms:
-            self.current = 0
-            self._current, self._peeking = number, True
-
     def room_by_name(self, name: str) -> RoomView | None:
         """The room of that name, with or without its `#`; a direct one's begins with `@`."""
         key = names.key(name if name.startswith("@") else "#" + name.removeprefix("#"))
@@ -190,14 +159,24 @@ class Model:
             self._changed(room)
 
     def _counts(self, room: RoomView, entry: Entry) -> tuple[bool, bool]:
-        """Whether an entry is somebody else's message, and whether it is for the user."""
-        if entry.kind != "message" or entry.by == self.account or self.ignores(entry):
+        """Whether an entry is a message to be read, and whether it is for the user. What a script
+        of one's own says is to be read, too, and for nobody in particular."""
+        if entry.kind != "message" or self.ignores(entry):
             return False, False
-        return True, room.access == "direct" or self.interest.among(entry.text)
+        own = entry.by == self.account
+        return True, not own and (room.access == "direct" or self.interest.among(entry.text))
 
     def remove_room(self, number: int) -> None:
-        """One is no longer in that room."""
-        order = list(self.rooms)
+        """The user has left that room: a neighbour shows where it did."""
+        self._remove(number, self.neighbour(number))
+
+    def lose(self, room: RoomView, why: str) -> None:
+        """A room is gone without the user's doing, and why is told. Where it showed no other one
+        does: what is being typed was meant for nobody else."""
+        self._remove(room.number, 0)
+        self.note(0, why, "error")
+
+    def _remove(self, number: int, instead: int) -> None:
         room = self.rooms.pop(number, None)
         if room is None:
             return
@@ -205,10 +184,7 @@ class Model:
         if kept := [item for item in room.pending if item.state != "sent"]:
             self.kept.setdefault(room.name, []).extend(kept)
         if self._current == number:
-            index = order.index(number)
-            near = order[index - 1] if index else (order[1] if order[1:] else 0)
-            self._current = 0
-            self.current = near
+            self.current = instead
         self.version += 1
 
     def renumber(self, numbers: dict[int, int]) -> None:
@@ -224,7 +200,7 @@ class Model:
     def start_over(self, room: RoomView) -> None:
         """The server's history of that room is not the one known here."""
         room.restart()
-        room.read_seq = room.counted = room.unread = room.mentions = 0
+        room.read_seq = room.seen_seq = room.counted = room.unread = room.mentions = 0
         self.note(room.number, "the server's history has changed: this room starts over", "error")
 
     def placed(self, room: RoomView, epoch: str, ok: messages.FollowOk, *, resumed: bool) -> None:
@@ -263,12 +239,15 @@ class Model:
 
     def prepend(self, room: RoomView, page: messages.HistoryOk) -> int:
         """Puts a page of history before a room's lines; returns how many entries were taken."""
+        taken = room.prepend([intake.clean_entry(entry) for entry in page.entries], page.first)
+        marker.loaded(room, self._counts)
         self.version += 1
-        return room.prepend([intake.clean_entry(entry) for entry in page.entries], page.first)
+        return taken
 
     def insert(self, room: RoomView, page: messages.HistoryOk) -> None:
         """Puts a page of history where it belongs among a room's lines."""
         room.insert([intake.clean_entry(entry) for entry in page.entries])
+        marker.loaded(room, self._counts)
         self._changed(room)
 
     def _changed(self, room: RoomView) -> None:
@@ -327,8 +306,7 @@ class Model:
         elif entry.kind in ("join", "part", "kick", "uninvite") and room.live:
             # that one came or left needs no line of its own
             room.moved(entry.target or entry.by, entry.nick, entry.kind == "join")
-        if entry.by == self.account:
-            room.own(entry)
+        if entry.by == self.account and room.own(entry):
             marker.moved(room, entry.seq, self._counts)
         elif entry.seq > room.read_seq:
             self._news(room, entry)
@@ -337,15 +315,22 @@ class Model:
     def _news(self, room: RoomView, entry: Entry) -> None:
         if room.live:
             self.interest.meet(entry.by, entry.nick)
-        looking = room.number == self._current and self.focused and not self._peeking
+        looking = self.looking is room
         marker.heard(room, entry, self._counts, looking=looking)
+        if looking:
+            self.on_look(False)
         counts, mention = self._counts(room, entry)
+        if entry.by == self.account:
+            return
         if counts and room.live and self.interest.alerts(room.name, mention, self._now()):
             self.alerts.append(Alert(room.number, entry, mention))
 
     def _live(self, room: RoomView, event: Live) -> RoomView | None:
         self.version += 1
-        return room if room.following and not room.caught_up(event.head) else None
+        hole = room.following and not room.caught_up(event.head)
+        if self.looking is room:
+            self.on_look(False)
+        return room if hole else None
 
     def _gap(self, room: RoomView, event: Gap) -> RoomView | None:
         self.version += 1
@@ -361,16 +346,10 @@ class Model:
         if event.code == "kicked":
             self.lose(room, room.removal(self.account))
         elif event.code == "no_room":
-            self.lose(room)  # left at another device
+            self.lose(room, f"{room.name} was left on another device")
         else:
             return room
         return None
-
-    def lose(self, room: RoomView, why: str = "") -> None:
-        """One is no longer in a room: it goes, and why is told where one is then."""
-        self.remove_room(room.number)
-        if why:
-            self.note(0, why, "error")
 
     def _marker(self, room: RoomView, event: Marker) -> None:
         marker.moved(room, event.seq, self._counts)

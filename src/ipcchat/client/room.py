@@ -83,6 +83,7 @@ class RoomView(People):
         "number",
         "pending",
         "read_seq",
+        "seen_seq",
         "seq",
         "since",
         "start",
@@ -124,6 +125,8 @@ class RoomView(People):
         self.mentions = 0
         self.read_seq = 0
         """Entries after it are new to the user; see `marker`, which changes these."""
+        self.seen_seq = 0
+        """What the user has looked at all the same, up to this seq: for the other devices."""
         self.counted = 0
         """`unread` are among the entries up to this seq."""
         self.uncounted = False
@@ -157,6 +160,15 @@ class RoomView(People):
         if not self.epoch or (self.seq and not self._mark):
             return None
         return Cursor(self.epoch, self.seq, self._mark)
+
+    def whole(self, after: int) -> bool:
+        """Whether every entry after that seq and up to `counted` is there."""
+        return bool(self.epoch) and self.start <= after and self.counted <= self.seq
+
+    @property
+    def more_mentions(self) -> bool:
+        """Whether there may be more than `mentions`: part of what is new is not loaded."""
+        return bool(self.unread) and self.access != "direct" and not self.whole(self.read_seq)
 
     @property
     def complete(self) -> bool:
@@ -254,16 +266,16 @@ class RoomView(People):
         self.lines.forget(count)
         self.first_key += count
 
-    def own(self, entry: Entry) -> None:
-        """One's own entry has come: its line waits no more."""
+    def own(self, entry: Entry) -> bool:
+        """One's own entry has come: its line waits no more. False: another device said it."""
         self._said[entry.draft] = None
         if len(self._said) > _SAID:
             del self._said[next(iter(self._said))]
-        for index, pending in enumerate(self.pending):
-            if pending.draft == entry.draft:
-                pending.state = "sent"
-                del self.pending[index]
-                return
+        waiting = [pending for pending in self.pending if pending.draft == entry.draft]
+        for pending in waiting:
+            pending.state = "sent"
+            self.pending.remove(pending)
+        return bool(waiting)
 
     def settle(self, shown: Container[str] = ()) -> None:
         """Lets go of what was said at a place that is shown or left behind already: its entry will

@@ -388,11 +388,11 @@ class Session:
         return await link.request(request)
 
     def mark_read(self, room: int) -> None:
-        """The user has seen everything in that room: moves the marker, and tells the server."""
+        """The user has seen everything in that room: the marker moves; the server is told soon."""
         view = self.model.rooms.get(room)
         if view is not None:
             self.model.mark_read(view)
-            self._follower.tell_read()
+            self._follower.tell_soon()
             self._changed()
 
 

@@ -122,7 +122,7 @@ COMMANDS: tuple[Command, ...] = (
         goes=True,
     ),
     Command("invite", "let somebody into this private room", "rooms", (_NICK,)),
-    Command("uninvite", "take that back, or remove who has come in", "rooms", (_NICK,)),
+    Command("uninvite", "take an invitation back, or remove who has come in", "rooms", (_NICK,)),
     Command(
         "list",
         "list the rooms, or those with PATTERN in their names",
@@ -163,9 +163,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "search",
         "search all that you may read: words from:bob in:#lab after:2026-11-01 before:2h; "
-        "without words: more of what was found",
+        "without words: more of what was found; --show 3: what was said around number 3 (--plain)",
         "history",
         (Argument("query", "WORDS"),),
+        options=("--show",),
         slow=True,
     ),
     Command("find", "show the loaded lines that have all these words", "history", (_WORDS,)),

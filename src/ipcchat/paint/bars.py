@@ -1,5 +1,7 @@
 """The topic line, the status line, the lists at the sides: small rows made of the model."""
 
+from collections.abc import Iterator
+
 from ipcchat.client.model import Model, RoomView
 from ipcchat.clock import now
 from ipcchat.paint.cells import clip, columns
@@ -8,11 +10,12 @@ from ipcchat.paint.theme import nick_style
 from ipcchat.paint.wrap import wrap
 from ipcchat.text import fold
 
-__all__ = ["first_room", "members", "ordered", "question", "rooms", "status", "topic"]
+__all__ = ["first_room", "members", "ordered", "question", "rooms", "status", "topic", "urgency"]
 
 _HINT = "/help "
 """At the right of the topic, for who is new."""
 _PRIVATE = " private"
+_NO_ROOM = " — no room: Ctrl+N, Alt+1 or Ctrl+G goes to one"
 
 
 def _bar(text: str, width: int, style: str) -> Row:
@@ -35,7 +38,7 @@ def topic(model: Model, width: int) -> Row:
     """`#lab private — Week 9: sockets`, `@bob — away: lunch`."""
     room = model.rooms.get(model.current)
     if room is None:
-        return _bar(" ipcchat", width, "bar")
+        return _bar(" ipcchat" + _NO_ROOM * bool(model.rooms), width, "bar")
     private = _PRIVATE if room.access == "private" else ""
     about = _peer(room) if room.access == "direct" else room.topic
     text = f" {room.name}{private}" + (f" — {about}" if about else "")
@@ -57,15 +60,18 @@ def status(model: Model, width: int, more: int, extra: str = "") -> Row:
     plain = "  PLAIN!" if model.plain else ""
     time = f" [{now():%H:%M}]"
     words = _words(model, more, extra)
+    hot = _hot(model)
+    words["hot"] = next(hot)
     # In a small window: what can be done without, the least first.
     state = words["state"].partition("…")[0] + "…" * bool(words["state"])
     for word, shorter in (
         ("who", model.nick),
         ("state", state),
         ("who", ""),
-        ("hot", ""),
+        *(("hot", fewer) for fewer in hot),
         ("away", ""),
         ("time", ""),
+        ("hot", ""),
     ):
         text = "".join(f"  {part}" for part in words.values() if part)
         if columns(time + plain + text) <= width:
@@ -97,9 +103,29 @@ def _words(model: Model, more: int, extra: str) -> dict[str, str]:
         words["room"] = f"{numbers[room.number]}:{room.name}({count})"
     words["more"] = f"-MORE({more})-" if more else ""
     words["extra"] = extra
-    hot = [_activity(numbers[item.number], item) for item in order if item.unread]
-    words["hot"] = f"H: {' '.join(hot)}" if hot else ""
     return words
+
+
+def _hot(model: Model) -> Iterator[str]:
+    """Where something is new, in words: `H: 2:#lab(2) 4:@bob(1!)`; then shorter and shorter, direct
+    messages and mentions first: `H: 4:@bob(1!) +1`, `H:+2!`."""
+    items = [(number, room) for number, room in enumerate(ordered(model), 1) if room.unread]
+    yield f"H: {' '.join(_activity(*item) for item in items)}" if items else ""
+    items.sort(key=lambda item: urgency(item[1]))
+    shown = [_activity(*item) for item in items]
+    for count in range(len(items) - 1, -1, -1):
+        # They are sorted: where the first of the others is for the user, some are.
+        mark = "!" if urgency(items[count][1]) < 2 else ""
+        yield (
+            "H:"
+            + "".join(f" {text}" for text in shown[:count])
+            + (f"{' ' * bool(count)}+{len(items) - count}{mark}")
+        )
+
+
+def urgency(room: RoomView) -> int:
+    """Which of the rooms with something new is first: the least; below 2 it is for the user."""
+    return 0 if room.access == "direct" else 1 if room.mentions else 2
 
 
 def question(text: str, width: int) -> list[Row]:
@@ -110,8 +136,13 @@ def question(text: str, width: int) -> list[Row]:
 def _activity(number: int, room: RoomView) -> str:
     if room.access == "direct":
         return f"{number}:{room.name}({room.unread}!)"
-    mentions = f"{room.mentions}!," if room.mentions else ""
+    mentions = f"{_mentions(room)}," if room.mentions else ""
     return f"{number}:{room.name}({mentions}{room.unread})"
+
+
+def _mentions(room: RoomView) -> str:
+    """`3!`, or `3+!`: there may be more among what is not loaded."""
+    return f"{room.mentions}{'+' * room.more_mentions}!"
 
 
 def rooms(model: Model, width: int, height: int) -> list[Row]:
@@ -122,7 +153,7 @@ def rooms(model: Model, width: int, height: int) -> list[Row]:
         mark = ">" if current else " "
         count = ""
         if room.unread:
-            count = f" {room.mentions}!" if room.mentions else f" {room.unread}"
+            count = f" {_mentions(room)}" if room.mentions else f" {room.unread}"
         style = "pane.current" if current else "pane"
         if room.unread and not current:
             style = "pane.unread"

@@ -37,7 +37,7 @@ def lay(
     as `^A`.
     """
     indent = columns(prompt)
-    if indent >= width:
+    if indent + len(_TAB) > width:  # what is widest is to have its place
         prompt, indent = "", 0
     room = max(1, width - indent)
     rows: list[Row] = []

@@ -13,6 +13,7 @@ from ipcchat.client.model import RoomView
 from ipcchat.client.room import Level
 from ipcchat.client.session import Session
 from ipcchat.commands import Role
+from ipcchat.entries import Entry
 from ipcchat.errors import IpcchatError, UsageError
 from ipcchat.plain import sentences
 from ipcchat.plain.alarm import Alarm
@@ -248,6 +249,14 @@ class PlainScreen:
     async def show_more(self) -> None:
         """Says what comes before that."""
         await self._found.go_on()
+
+    def result(self, number: int) -> Entry:
+        """What was told under that number. Raises UsageError."""
+        return self._found.result(number)
+
+    def show_around(self, number: int, room: str, entries: Sequence[Entry]) -> None:
+        """Says what was said around it."""
+        self._found.around(number, room, entries)
 
     def configure(self, settings: ClientSettings) -> None:
         """Other settings count from now on."""

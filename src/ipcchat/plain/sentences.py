@@ -13,6 +13,8 @@ from ipcchat.entries import Entry
 from ipcchat.errors import IpcchatError
 
 __all__ = [
+    "WAY",
+    "around",
     "arrival",
     "day",
     "earlier",
@@ -182,3 +184,12 @@ def found(count: int, before: int, *, more: bool, remarks: Sequence[str] = ()) -
         total = before + count
         said = f"{total:,} message{'s have' if total != 1 else ' has'} that"
     return ". ".join([said, *remarks, *(["/search: more"] if more else [])])
+
+
+WAY = "/search --show 1: what was said around number 1"
+"""Where results lead; said once a search."""
+
+
+def around(number: int, room: str) -> str:
+    """What stands before the lines around a message that was found."""
+    return f"around number {number:,}, in {room}:"

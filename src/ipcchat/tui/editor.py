@@ -118,17 +118,23 @@ class Editor:
 
     def follow_room(self, *, carry: bool = False) -> None:
         """The current room may be another one: each has its draft. `carry`: what is being typed was
-        begun on the way there."""
+        begun on the way there. What was typed in a room that is gone stays in the input."""
         current = self._model.current if self._model is not None else 0
         if current == self._room:
             return
         before, self._room = self._room, current
         if carry and self.buffer.text:
             return
-        if not before and not self._drafts.get(current, Document()).text:
-            return  # the first room comes while one types: that stays
-        self._drafts[before] = self.buffer.document
         document = self._drafts.pop(current, Document())
+        if self._model is None or before not in self._model.rooms:
+            # The first room comes while one types, or the room was lost: that stays.
+            if not document.text:
+                return
+            if typed := self.buffer.text:
+                both = f"{document.text}\n{typed}"
+                document = Document(both, len(both))
+        else:
+            self._drafts[before] = self.buffer.document
         self.buffer.set_document(document, bypass_readonly=True)
         self._end_completion()
 

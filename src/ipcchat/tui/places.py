@@ -23,8 +23,10 @@ class Spot:
 
     room: int
     anchor: Anchor | None
-    seq: int
-    """That of the lowest line that showed, which may have another key by then; 0: not known."""
+
+
+_NOWHERE = Spot(0, None)
+"""In no room."""
 
 
 class Places:
@@ -44,7 +46,7 @@ class Places:
         self._peek = peek
         self._tell = tell
         self._found: tuple[int, Anchor | None, int] | None = None
-        """The mention gone to last: room, the place then, the line's key."""
+        """The mention gone to last: room, the place then, its seq."""
         self._began = self.here()
         self._back: Spot | None = None
 
@@ -53,7 +55,7 @@ class Places:
         order = [room.number for room in bars.ordered(self._model)]
         if order:
             current = self._model.current
-            index = order.index(current) if current in order else 0
+            index = order.index(current) if current in order else -(count > 0)
             self._go_to(order[(index + count) % len(order)])
 
     def number(self, number: int) -> None:
@@ -66,11 +68,12 @@ class Places:
         """The next room with a direct message, else with a mention, else with a message; in the
         only one, what is new there."""
         order = bars.ordered(self._model)
-        here = next((at for at, room in enumerate(order) if room.number == self._model.current), 0)
-        others = [room for room in order[here + 1 :] + order[:here] if room.unread]
+        here = self.room()
+        at = order.index(here) + 1 if here is not None else 0
+        others = [room for room in order[at:] + order[:at] if room.unread and room is not here]
         if others:
-            self._go_to(min(others, key=_urgency).number)
-        elif order and order[here].unread:
+            self._go_to(min(others, key=bars.urgency).number)
+        elif here is not None and here.unread:
             self._scrollback.to_unread()
         else:
             self._tell("nothing new")
@@ -84,15 +87,16 @@ class Places:
         start = self._scrollback.place(room) + (direction < 0)
         place = (room.number, self._scrollback.anchor(room))
         if self._found is not None and self._found[:2] == place:
-            start = self._found[2] - room.first_key
+            start = room.after(self._found[2] - 1)
         end = len(room.lines) if direction > 0 else -1
         places = range(start + direction, end, direction)[:_LOOKED_AT]
         for at in range(0, len(places), _STRETCH):
             index = self._mentioned(room, places[at : at + _STRETCH])
             if index is not None:
                 self._scrollback.to_index(index)
-                key = room.first_key + index
-                self._found = (room.number, self._scrollback.anchor(room), key)
+                line = room.lines[index]
+                seq = line.seq if isinstance(line, Entry) else 0
+                self._found = (room.number, self._scrollback.anchor(room), seq)
                 return
         self._tell(f"no mention {'further down' if direction > 0 else 'further up'}")
 
@@ -117,11 +121,7 @@ class Places:
     def here(self) -> Spot:
         """Where one is."""
         room = self.room()
-        if room is None:
-            return Spot(0, None, 0)
-        anchor = self._scrollback.anchor(room)
-        line = room.lines[anchor.key - room.first_key] if anchor is not None else None
-        return Spot(room.number, anchor, line.seq if isinstance(line, Entry) else 0)
+        return Spot(room.number, self._scrollback.anchor(room)) if room is not None else _NOWHERE
 
     def begin(self) -> None:
         """A command may lead away from here: it is where one comes back to. Where one was before
@@ -145,10 +145,10 @@ class Places:
         """There is no way back any more."""
         self._back = None
 
-    def jump(self, entry: Entry) -> None:
-        """Shows a message; `back` leads to where one was, also after several. Where it is not
-        loaded, it says so."""
-        back = self._back or self.here()
+    def jump(self, entry: Entry, origin: Spot) -> None:
+        """Shows a message; `back` leads to `origin`, where one was before its surroundings were
+        asked for; after several, to that of the first. Where it is not loaded, it says so."""
+        back = self._back or origin
         if entry.room != self._model.current:
             self._peek(entry.room)
         room = self.room()
@@ -181,11 +181,4 @@ class Places:
             return
         if room.number != self._model.current:
             self._go_to(room.number)
-        anchor, index = spot.anchor, self._index(room, spot.seq)
-        if anchor is not None and index is not None:  # its key may be another line's by now
-            anchor = Anchor(room.first_key + index, anchor.rows)
-        self._scrollback.return_to(room, anchor)
-
-
-def _urgency(room: RoomView) -> int:
-    return 0 if room.access == "direct" else 1 if room.mentions else 2
+        self._scrollback.return_to(room, spot.anchor)

@@ -8,9 +8,12 @@ The rules of this file:
   is one line, and coming there again tries again.
 - Enter leads to the message. That may take a moment: other keys work meanwhile, and whoever chooses
   something else, or leaves, is not taken there.
+- A direct room that was put away is opened on the way. A room that others would see one enter is
+  entered only by Enter once more.
 - The list outlives its being shown: it can be opened again as it was left.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
@@ -24,7 +27,7 @@ from ipcchat.actions.search import remarks, room_names
 from ipcchat.client.model import Model
 from ipcchat.clock import now
 from ipcchat.entries import Entry
-from ipcchat.errors import IpcchatError, Refused, UsageError
+from ipcchat.errors import ConnectionLost, IpcchatError, Refused, UsageError
 from ipcchat.paint.hits import HitRows
 from ipcchat.paint.row import Row, clipped, row
 from ipcchat.tui.finder import spans
@@ -34,12 +37,14 @@ if TYPE_CHECKING:  # it has one of these
     from ipcchat.paint.rows import RowMaker
     from ipcchat.tui.screen import ChatScreen
 
-__all__ = ["Results", "Searches", "Ways", "where"]
+__all__ = ["Outside", "Results", "Searches", "Ways", "where"]
 
 _LARGE = 12
 """Rows from which on the talk keeps a third of them."""
 _NAMELESS = "…"
 """Stands for a room's name that has been asked for."""
+_LOOK = 0.02
+"""Seconds between two looks whether a room that was entered is there."""
 _TERM = re.compile(r'"([^"]*)"?|(\S+)')
 _SHORT = re.compile(r"[^\W_\u1100-\uffff]{1,2}")
 """Terms that are found as words and beginnings of words alone."""
@@ -49,8 +54,9 @@ _SHORT = re.compile(r"[^\W_\u1100-\uffff]{1,2}")
 class Ways:
     """What the list needs of the screen."""
 
-    reveal: Callable[[Entry], Awaitable[None]]
-    """Makes the surroundings of a message be there. Raises IpcchatError."""
+    reveal: Callable[[Entry, bool], Awaitable[None]]
+    """Makes the surroundings of a message be there, and enters its room where it may. Raises
+    Outside where it may not, IpcchatError."""
     jump: Callable[[Entry], None]
     """Shows the message, when they are."""
     names: Callable[[Iterable[Entry]], Awaitable[Mapping[int, str]]]
@@ -59,6 +65,15 @@ class Ways:
     draw: Callable[[], None]
     end: Callable[[], None]
     """Gives the keys back to the input."""
+
+
+class Outside(Refused):
+    """One is not in the room of a message, and may enter it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "no_room", f"you are not in {name}", hint="Enter again joins it and goes there"
+        )
 
 
 def where(text: str, query: str) -> list[tuple[int, int]]:
@@ -119,6 +134,8 @@ class Results(Listed):
         """Grows with everything that makes an earlier Enter void."""
         self._waits = False
         self._wrong = ""
+        self._outside: Entry | None = None
+        """The message whose room Enter enters."""
         self._naming = False
         self._take(found)
         self._index = max(0, len(self._items) - 1)
@@ -155,9 +172,10 @@ class Results(Listed):
 
     def choose(self) -> None:
         if self.selected is not None:
+            enters = self._outside is self.selected
             self._void()
             self._waits = True
-            self._ways.spawn(self._go(self.selected, self._going))
+            self._ways.spawn(self._go(self.selected, self._going, enters))
 
     def _leave(self) -> None:
         self._void()
@@ -168,13 +186,15 @@ class Results(Listed):
         self._going += 1
         self._waits = False
         self._wrong = ""
+        self._outside = None
 
-    async def _go(self, entry: Entry, turn: int) -> None:
+    async def _go(self, entry: Entry, turn: int, enters: bool) -> None:
         try:
-            await self._ways.reveal(entry)
+            await self._ways.reveal(entry, enters)
         except IpcchatError as error:
             if turn == self._going:
                 self._waits, self._wrong = False, _line(error)
+                self._outside = entry if isinstance(error, Outside) else None
                 self._ways.draw()
             return
         if turn == self._going:
@@ -269,6 +289,8 @@ class Searches:
         self._screen = screen
         self._maker = maker
         self._last: Results | None = None
+        self._origin = screen.places.here()
+        """Where one was when the last message was chosen."""
         self._marked = False
 
     def show(self, query: str, found: SearchOk, more: Callable[[], Awaitable[SearchOk]]) -> None:
@@ -301,20 +323,37 @@ class Searches:
             raise UsageError("nothing was searched for yet", "/search WORDS")
         self._screen.enter_mode(self._last)
 
-    async def _reveal(self, entry: Entry) -> None:
+    async def _reveal(self, entry: Entry, enters: bool) -> None:
+        self._origin = self._screen.places.here()
         if entry.room not in self._screen.model.rooms:
-            name = (await room_names(self._screen, [entry])).get(entry.room, "")
-            enter = f"/query {name[1:]}" if name.startswith("@") else f"/join {name}"
-            hint = enter if name else ""
-            raise Refused("no_room", f"you are not in {name or 'that room'}", hint=hint)
+            await self._enter(entry, enters)
         await self._screen.session.surroundings(entry.room, entry.seq)
+
+    async def _enter(self, entry: Entry, enters: bool) -> None:
+        """Enters the room of a message, until the message is there or has a place before what is.
+        Raises IpcchatError; Outside: not without being asked."""
+        session = self._screen.session
+        name = (await room_names(self._screen, [entry])).get(entry.room, "")
+        if not name:
+            raise Refused("no_room", "that room is not there any more")
+        if not enters and not name.startswith("@"):
+            raise Outside(name)
+        room = await session.join(name)
+        if room.number != entry.room:  # it has that name only since a moment ago
+            raise Refused("no_room", f"that message is not in {name} any more")
+        while not room.epoch or room.seq < entry.seq:
+            if not room.joined:
+                raise Refused("no_room", f"you are not in {name} any more")
+            if session.model.state != "online":
+                raise ConnectionLost("not connected", hint="try again when it is back")
+            await asyncio.sleep(_LOOK)
 
     def _jump(self, query: str, entry: Entry) -> None:
         """Shows a message, marked until the next key."""
         screen = self._screen
         screen.end_mode()
         screen.lay()  # so that the middle is that of the whole window
-        screen.places.jump(entry)
+        screen.places.jump(entry, self._origin)
         self._maker.mark(query, where)
         self._maker.point(entry.room, entry.seq)
         self._marked = True

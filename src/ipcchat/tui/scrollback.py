@@ -1,7 +1,7 @@
 """The scrollback: which rows show, where one is in the past, and what is fetched for it.
 
-The place is `tail`, or an anchor: the key of the lowest line that shows and how many of its rows
-do. It is never a line's index and never a height, so older history can be put before the lines,
+The place is `tail`, or an anchor: the lowest line that shows and how many of its rows do. It is
+never a line's index and never a height, so older history can be put before the lines or among them,
 new ones after them, and the window be resized, without the view moving. Only what shows has rows.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ipcchat.client.lines import Hole
+from ipcchat.client.lines import Hole, Line
 from ipcchat.client.model import Model, RoomView
 from ipcchat.client.session import Session
 from ipcchat.entries import Entry
@@ -24,10 +24,28 @@ __all__ = ["Anchor", "Loader", "Scrollback"]
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A place in the past: the lowest line that shows, and how many of its rows."""
+    """A place in the past: the lowest line that shows, and how many of its rows.
+
+    Lines put in the middle of a room give those above them other keys, so that an entry is known by
+    its seq, and a line that stands for others by the seq of the entry below it.
+    """
 
     key: int
     rows: int
+    seq: int = 0
+    """0: a local line, which keeps its key."""
+    stands: bool = False
+    """Whether the line stood for others: what is right above the entry with that seq."""
+    epoch: str = ""
+    """The history that `seq` belongs to."""
+
+    def holds(self, line: Line) -> bool:
+        """Whether that line, which has the key, is the one."""
+        if isinstance(line, Hole):
+            return self.stands and line.until == self.seq
+        return not self.seq or (
+            isinstance(line, Entry) and line.seq == self.seq and not self.stands
+        )
 
 
 class Scrollback:
@@ -59,22 +77,33 @@ class Scrollback:
     def anchor(self, room: RoomView) -> Anchor | None:
         """The place in a room; None: the tail."""
         anchor = self._anchors.get(room.number)
-        if anchor is None:
+        if anchor is None or not room.lines:
             return None
-        if not room.lines or anchor.key < room.first_key:
+        index = anchor.key - room.first_key
+        if 0 <= index < len(room.lines) and anchor.holds(room.lines[index]):
+            return anchor
+        if not anchor.seq or anchor.epoch != room.epoch or anchor.seq <= room.top:
             return None  # the line is gone: the room was cleared, or started over
-        if anchor.key >= room.first_key + len(room.lines):
-            return None
-        return anchor
+        index = room.after(anchor.seq - 1)
+        line = room.lines[index] if index < len(room.lines) else None
+        there = isinstance(line, Entry) and line.seq == anchor.seq
+        # What is not there any more has another line in its place: right above what is below it.
+        self._set(room, max(0, index if there and not anchor.stands else index - 1), anchor.rows)
+        return self._anchors[room.number]
 
     @property
     def more(self) -> int:
-        """Lines below what shows; 0 at the tail."""
+        """Lines below what shows, also those that are not loaded; 0 at the tail."""
         room = self._room()
         anchor = self.anchor(room) if room is not None else None
         if room is None or anchor is None:
             return 0
-        below = room.first_key + len(room.lines) - 1 - anchor.key
+        line = room.lines[anchor.key - room.first_key]
+        seq = line.after if isinstance(line, Hole) else anchor.seq
+        if 0 < seq < room.start:  # up to there a line is an entry, or stands for some
+            below = room.start - seq + len(room.lines) - room.after(room.start)
+        else:
+            below = room.first_key + len(room.lines) - 1 - anchor.key
         hidden = len(self._maker.rows(room, anchor.key - room.first_key)) > anchor.rows
         return below + len(room.pending) + hidden
 
@@ -218,7 +247,13 @@ class Scrollback:
         return index, rows
 
     def _set(self, room: RoomView, index: int, rows: int) -> None:
-        self._anchors[room.number] = Anchor(room.first_key + index, rows)
+        line, key = room.lines[index], room.first_key + index
+        if isinstance(line, Hole):
+            anchor = Anchor(key, rows, line.until, stands=True, epoch=room.epoch)
+        else:
+            seq = line.seq if isinstance(line, Entry) else 0
+            anchor = Anchor(key, rows, seq, epoch=room.epoch)
+        self._anchors[room.number] = anchor
 
     # --- what shows -------------------------------------------------------------------
 
