@@ -167,7 +167,7 @@ class Model:
             if room is None or who not in room.invited:
                 return "no_room", 0
             del room.invited[who]  # it does not want to come
-            room.enter("uninvite", self.nicks[who], who)
+            room.enter("decline", self.nicks[who], who)
         elif room.access == "direct":
             room.away[who] = room.head
         elif room.access == "private":

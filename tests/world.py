@@ -251,7 +251,7 @@ def rebuilt(disk: Disk) -> State:
                 _member(state, entry.room, entry.target, None)
             case "invite" if entry.room:
                 state.room_invites[entry.room, entry.target] = entry.by
-            case "uninvite":
+            case "uninvite" | "decline":
                 state.room_invites.pop((entry.room, entry.target))
             case _:
                 _person(state, entry, draft)

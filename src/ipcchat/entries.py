@@ -44,7 +44,7 @@ class Entry(
     """The account's nick at that moment."""
     kind: str
     """`message`, `create`, `topic`, `rename`, `kick`, in private rooms `join`, `part`, `invite`,
-    `uninvite`; an unknown one still moves the cursor."""
+    `uninvite`, `decline`; an unknown one still moves the cursor."""
     draft: str
     """The id its author gave it: 32 hexadecimal digits."""
     text: str = ""

@@ -102,6 +102,8 @@ def _said(entry: Entry, body: str) -> str:
             return f"-- {nick} invited {body}"
         case "uninvite", _, _:
             return f"-- {nick} took back the invitation of {body}"
+        case "decline", _, _:
+            return f"-- {nick} declined the invitation"
     return f"-- {nick}: {_line(entry.kind)} {body}".rstrip()
 
 

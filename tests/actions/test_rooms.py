@@ -85,6 +85,21 @@ async def test_a_private_room_is_for_those_who_are_invited() -> None:
         assert await bob.type("/join #plans") == unknown
 
 
+async def test_an_invitation_can_be_declined() -> None:
+    async with (
+        serve() as server,
+        facing(server.addresses[0], "ann") as ann,
+        facing(server.addresses[0], "bob") as bob,
+    ):
+        await together(ann, bob)
+        await ann.type("/join --private #plans")
+        await ann.type("/invite bob")
+        await until(lambda: bool(bob.model.invited))
+        assert await bob.type("/part plans") == ["you declined the invitation to #plans"]
+        await until(lambda: ("bob", "decline") in kinds(ann, "#plans") and not bob.model.invited)
+        assert await bob.type("/join #plans") == ["! no such room, or not one that is open to you"]
+
+
 async def test_what_is_open_needs_no_invitation() -> None:
     async with serve() as server, facing(server.addresses[0], "ann") as ann:
         hint = "anybody may /join #lobby; /join --private ROOM is for those you invite"

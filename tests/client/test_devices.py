@@ -61,6 +61,18 @@ async def test_a_direct_message_arrives_and_counts_as_a_mention() -> None:
         assert [alert.mention for alert in bob.model.alerts if alert.room == number][-1:] == [True]
 
 
+async def test_what_one_device_began_with_somebody_is_on_the_others_with_the_answer() -> None:
+    async with (
+        serve() as server,
+        several(server.addresses[0], "ann", "ann", "bob") as (one, other, bob),
+    ):
+        number = await one.direct("bob")
+        one.submit(number, "psst")
+        await until(lambda: heard(other, "@bob", "psst") and heard(bob, "@ann", "psst"))
+        bob.submit(number, "yes?")
+        await until(lambda: other.model.rooms[number].unread == 1)
+
+
 async def test_a_direct_room_is_called_by_the_nick_of_the_moment() -> None:
     async with serve() as server, several(server.addresses[0], "ann", "bob") as (ann, bob):
         number = await ann.direct("bob")
@@ -150,6 +162,7 @@ async def test_who_is_removed_hears_of_it_and_keeps_what_was_not_sent() -> None:
         await ann.uninvite(den.number, "bob")
         await until(lambda: room(bob, "#den") is None)
         assert any("removed you from #den" in note for note in notes(lobby(bob)))
+        await until(lambda: "not sent in #den: half a thought" in notes(lobby(bob)))
         assert [(name, line.text) for name, line in bob.unsent] == [("#den", "half a thought")]
         await ann.invite(den.number, "bob")
         await until(lambda: den.number in bob.model.invited)

@@ -75,7 +75,7 @@ async def test_a_private_room_tells_who_came_and_who_asked_them() -> None:
             one.type("/join --private #plans" + ENTER)
             await one.shows(lambda rows: rows[0].startswith(" #plans private"))
             one.type("/invite bob" + ENTER)
-            await one.shows(lambda rows: rows[-3].endswith("ann invites bob"))
+            await one.shows(lambda rows: rows[-3].endswith("ann invited bob"))
             room = await bob.join("#plans")
             await one.shows(lambda rows: rows[-3].endswith("bob came in"))
             await bob.ask(Topic(bob.next_id(), draft(), room, "secret"))

@@ -162,6 +162,22 @@ async def test_the_mark_goes_with_the_next_key_and_the_way_back_with_what_is_sai
         assert not one.screen.places.jumped
 
 
+async def test_the_list_asked_for_again_leaves_one_where_one_was() -> None:
+    async with desk() as one:
+        await found(one, "far in:#old", "2 of 2")
+        one.type(ESC)
+        await one.input(">")
+        one.type(PAGE_UP)
+        await one.shows(lambda rows: "-MORE(" in rows[-2])
+        was, rows = place(one), one.rows()
+        one.type(f"/search{ENTER}")
+        await one.input("2 of 2: far in:#old")
+        one.type(ESC)
+        await one.input(">")
+        assert place(one) == was
+        assert one.rows()[2:-1] == rows[2:-1]
+
+
 async def test_who_only_looks_has_read_nothing() -> None:
     async with desk(read=100) as one:
         old = one.screen.model.room_by_name("#old")

@@ -143,7 +143,7 @@ def test_kinds_now_and_reserved() -> None:
     names = {field.rstrip("?") for field in fields(messages.Entry)}
     assert [word for word in words(now) if word not in names] == [
         *("message", "create", "topic", "rename", "kick"),
-        *("join", "part", "invite", "uninvite"),
+        *("join", "part", "invite", "uninvite", "decline"),
     ]
     later = words(TEXT.split("Reserved for later")[1].split("##")[0])
     assert later == [

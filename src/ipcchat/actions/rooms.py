@@ -68,6 +68,11 @@ def _count(number: int, what: str) -> str:
 
 
 async def _part(face: Face, call: Invocation) -> None:
+    for item in face.model.invited.values() if call.arguments else ():
+        if names.key(item.name) == names.key("#" + call.arguments[0].removeprefix("#")):
+            await face.session.part(item.room)
+            face.show(f"you declined the invitation to {item.name}")
+            return
     room = named_room(face, call.arguments)
     count = sum(item.state != "sent" for item in room.pending)
     lose = [f"{_count(count, 'line')} not sent in {room.name}"] if count else []

@@ -75,6 +75,8 @@ class Membership:
         self._edits = 0
         """Rooms that were entered or left from here: what was listed before is out of date."""
         self._parting: set[int] = set()
+        self._told: set[str] = set()
+        """Drafts of which the user was told that their room is gone."""
         """Rooms that are being left from here."""
         self._went = False
         """Whether one went away from here, rather than from another device."""
@@ -307,10 +309,13 @@ class Membership:
     def follow_up(self) -> None:
         """Does what the model asks for: what was to be said in a room that one is not in any more
         is not sent, and unknown counts are asked for."""
-        for kept in self._model.kept.values():
+        for name, kept in self._model.kept.items():
             for pending in kept:
                 if pending.state == "sending":
                     self._outbox.give_up(pending, "you are not in the room any more")
+                if pending.draft not in self._told:
+                    self._told.add(pending.draft)
+                    self._model.note(0, f"not sent in {name}: {pending.text}", "error")
         self._recount_all()
 
     def _recount_all(self) -> None:

@@ -115,7 +115,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "part",
-        "leave this room, or another; one for two is hidden until more is said",
+        "leave this room, or another, or decline an invitation; one for two is hidden until more"
+        " is said",
         "rooms",
         (_ROOM,),
         ("leave",),

@@ -108,7 +108,7 @@ def _decline(state: Overlay, draft: Draft, number: int) -> Decision:
         return refused(draft, "no_room")
     state.room_invites.remove(invited)
     nick = state.account(draft.account).nick
-    entry = state.enter(draft, number, "uninvite", nick, draft.account)
+    entry = state.enter(draft, number, "decline", nick, draft.account)
     return Decision(Outcome(number, 0, draft.time), entry)
 
 

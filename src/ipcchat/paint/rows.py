@@ -248,8 +248,9 @@ _FACTS = {
     "kick": "{by} removed {text}",
     "join": "{nick} came in",
     "part": "{nick} left",
-    "invite": "{nick} invites {text}",
-    "uninvite": "{nick} takes back the invitation of {text}",
+    "invite": "{nick} invited {text}",
+    "uninvite": "{nick} took back the invitation of {text}",
+    "decline": "{nick} declined the invitation",
 }
 """Kind of entry → what it says; `by`: a nick, or who the server itself is."""
 _UNNAMED = {"create": "{by} made this room", "topic": "{nick} cleared the topic"}

@@ -88,6 +88,8 @@ def _fact(said: Entry, who: str) -> str:
             return f"{who} invited {said.text}"
         case "uninvite":
             return f"{who} took back the invitation of {said.text}"
+        case "decline":
+            return f"{who} declined the invitation"
         case _:
             return f"{who}: {said.text} ({said.kind})" if said.text else f"{who} ({said.kind})"
 

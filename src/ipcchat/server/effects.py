@@ -74,12 +74,12 @@ class Effects:
                 self._removed(entry, entry.target, "kicked")
                 if entry.room < HIDDEN_ROOMS:  # of others, the log knows nothing
                     self._hub.log.info("kick", f"{entry.nick} removed {entry.text}")
-            case "invite" | "uninvite":
+            case "invite" | "uninvite" | "decline":
                 self._hub.rooms_changed(entry.target)
             case "message" | "topic" if known.rooms[entry.room].access == DIRECT:
                 pair = known.members[entry.room]
-                for account in pair:
-                    if known.hidden.get((account, entry.room)) == entry.seq - 1:
+                for account in pair:  # it is there now, or again, on every device
+                    if entry.seq == 2 or known.hidden.get((account, entry.room)) == entry.seq - 1:
                         self._hub.rooms_changed(account)
 
     def _removed(self, entry: Entry, account: int, code: str) -> None:

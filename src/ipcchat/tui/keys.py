@@ -116,7 +116,7 @@ KEYS: tuple[Key, ...] = (
         "results",
         (("escape", "s"), ("f12",)),
         "what `/search` found, as you left it (or /search)",
-        lambda s: s.spawn(s.show_more()),
+        lambda s: s.spawn(s.reopen()),
     ),
     Key(
         "back",

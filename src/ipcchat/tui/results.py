@@ -317,10 +317,13 @@ class Searches:
         screen.places.resume()
         screen.enter_mode(results)
 
-    def show_again(self) -> None:
-        """The list as it was left. Raises UsageError where there is none."""
+    def show_again(self, *, typed: bool) -> None:
+        """The list as it was left; `typed`: a command asked for it, which has moved the view to the
+        end. Raises UsageError where there is none."""
         if self._last is None:
             raise UsageError("nothing was searched for yet", "/search WORDS")
+        if typed:
+            self._screen.places.resume()
         self._screen.enter_mode(self._last)
 
     async def _reveal(self, entry: Entry, enters: bool) -> None:

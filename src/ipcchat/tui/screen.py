@@ -307,7 +307,11 @@ class ChatScreen:
 
     async def show_more(self) -> None:
         """The results again, as they were left. Raises UsageError where there are none."""
-        self.searches.show_again()
+        self.searches.show_again(typed=True)
+
+    async def reopen(self) -> None:
+        """The same, by a key."""
+        self.searches.show_again(typed=False)
 
     def page(self, direction: int) -> None:
         """A screenful up (-1) or down (1)."""
