@@ -177,7 +177,7 @@ class Writer:
         """One batch. Returns in how many seconds the next one may be, if there is something new."""
         self._wake.clear()
         if self._gone():
-            self._suspicion = "it was removed"
+            return self._begin_anew("it was removed")
         if self._suspicion:
             reason, self._suspicion = self._suspicion, ""
             return self._distrusted(reason)
