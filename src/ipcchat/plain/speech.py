@@ -79,7 +79,7 @@ class Speech:
 
     def close(self) -> None:
         """The end: what may still be said is, and the line that was being typed stays."""
-        self._closed = True
+        self._closed = self.teller.ending = True
         for timer in (self._turn, self._timer):
             if timer is not None:
                 timer.cancel()

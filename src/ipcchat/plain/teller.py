@@ -85,6 +85,8 @@ class Teller:
         self._connection: list[str] = []
         self._loose: Notice | None = None
         self._day = now().date()
+        self.ending = False
+        """Whether there is no later time to tell what is not known yet."""
         self.due: float | None = None
         """When `tell` has something to say although nothing changes."""
 
@@ -196,7 +198,7 @@ class Teller:
     def _current(self, room: RoomView) -> Iterator[str]:
         online = self._model.state == "online"
         if room is not self._room:
-            if online and (not room.live or not self._known(room)):
+            if online and not self.ending and (not room.live or not self._known(room)):
                 return
             yield from self._arrival(room)
             return

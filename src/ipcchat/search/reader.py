@@ -7,6 +7,7 @@ writer.
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,8 @@ from ipcchat.search.writer import Writer
 __all__ = ["Job", "Reader"]
 
 _THREADS = 2
+_PATIENCE = 0.5
+"""Seconds that a search waits for an index that is about to be complete: after a start."""
 _BROKEN = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH)
 """The statements are sound, so the tables are not."""
 
@@ -100,6 +103,11 @@ class Reader:
         while not self._writer.ready.wait(0.05):
             if job.late or self._writer.trouble:
                 return False
+        patience = time.monotonic() + _PATIENCE
+        while not (self._writer.complete or self._writer.trouble or job.late):
+            if time.monotonic() > patience:
+                break
+            time.sleep(0.01)
         if job.late:
             return False
         generation = self._writer.generation
