@@ -15,9 +15,9 @@ from typing import Any
 
 from ipcchat import configuration, names
 from ipcchat.actions.face import Action, Face, current_room
-from ipcchat.client.model import now_ms
 from ipcchat.clock import local, now
 from ipcchat.commands import Invocation, seconds
+from ipcchat.entries import now_ms
 from ipcchat.errors import FileError, SettingError, UsageError
 from ipcchat.settings import ClientSettings, Row, rows
 from ipcchat.text import visible

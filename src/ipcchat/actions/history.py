@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ipcchat import transcript
 from ipcchat.actions.face import Action, Face, current_room
-from ipcchat.client.model import Line, RoomView, now_ms
+from ipcchat.client.model import Line, RoomView
 from ipcchat.clock import local, now
 from ipcchat.commands import Invocation, seconds
-from ipcchat.entries import Entry
+from ipcchat.entries import Entry, now_ms
 from ipcchat.errors import ConnectionLost
 from ipcchat.text import fold
 

@@ -22,11 +22,10 @@ from ipcchat.client import intake, queries
 from ipcchat.client.feed import Feed
 from ipcchat.client.lifeline import Lifeline
 from ipcchat.client.link import Credentials, Link
-from ipcchat.client.model import now_ms
 from ipcchat.client.outbox import Outbox, Outcome, new_draft
 from ipcchat.client.profile import open_profile
 from ipcchat.client.room import Pending
-from ipcchat.entries import Entry
+from ipcchat.entries import Entry, now_ms
 from ipcchat.errors import ConnectionLost, IpcchatError, Refused, UsageError
 from ipcchat.paths import login_name
 from ipcchat.settings import ClientSettings

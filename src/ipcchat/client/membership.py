@@ -18,8 +18,9 @@ from ipcchat.client import queries
 from ipcchat.client.follower import Follower
 from ipcchat.client.lifeline import Lifeline
 from ipcchat.client.link import Link
-from ipcchat.client.model import Model, Pending, RoomView, now_ms
+from ipcchat.client.model import Model, Pending, RoomView
 from ipcchat.client.outbox import Outbox, new_draft
+from ipcchat.entries import now_ms
 from ipcchat.errors import ConnectionLost, IpcchatError, Refused
 from ipcchat.wire.messages import Away, Part, Read, Room, Unfollow
 

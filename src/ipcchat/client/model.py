@@ -27,7 +27,7 @@ from ipcchat.text import clean_text
 from ipcchat.wire import messages
 from ipcchat.wire.messages import Gap, Live, Marker, Presence, Unfollowed
 
-__all__ = ["Alert", "Line", "Member", "Model", "Notice", "Pending", "RoomView", "State", "now_ms"]
+__all__ = ["Alert", "Line", "Member", "Model", "Notice", "Pending", "RoomView", "State"]
 
 State = Literal["connecting", "online", "reconnecting", "closed"]
 _LOOSE = 50

@@ -30,7 +30,16 @@ from ipcchat.server.session import Session
 from ipcchat.settings import ServerSettings
 from ipcchat.trust.security import Security
 from ipcchat.wire import codec
-from ipcchat.wire.messages import Bye, Changed, Marker, Read, Say
+from ipcchat.wire.messages import (
+    Bye,
+    Changed,
+    Direct,
+    Join,
+    Marker,
+    Part,
+    Read,
+    Say,
+)
 
 __all__ = ["Hub"]
 
@@ -44,6 +53,8 @@ def _nothing() -> None:
 
 _MARKING = (Say, Read)
 """Requests that move a read marker; a quiet session's `say` does not."""
+_HIDING = frozenset((Direct, Join, Part))
+"""Requests that may put a direct room away, or take it out again, without an entry."""
 _SEARCHES = 2
 """Searches at the same time, in all."""
 _ASKING = 64
@@ -314,15 +325,18 @@ class Hub:
         if room is not None:
             self._delivery.flush(room)
 
-    def changed(self, connection: Connection, decided: list[tuple[Any, Outcome]]) -> None:
+    def changed(self, connection: Connection, requests: list[Any], outcomes: list[Outcome]) -> None:
         """What a session asked has changed its account's state, which is no entry: read markers,
         of which the other sessions are told, and which direct rooms are put away."""
         session = self.sessions.get(connection.number)
         if session is None:
             return
+        alone = len(self.people[session.account]) < 2
+        if alone and _HIDING.isdisjoint(map(type, requests)):
+            return  # most says: nobody else is to be told
+        decided = zip(requests, outcomes, strict=True)
         done = [(type(it), to.room, to.seq) for it, to in decided if not to.code]
-        put_away = {room for _, room, seq in done if room >= HIDDEN_ROOMS and not seq}
-        if any(cls not in _MARKING and room in put_away for cls, room, _ in done):
+        if any(cls in _HIDING and room >= HIDDEN_ROOMS and not seq for cls, room, seq in done):
             self.rooms_changed(session.account)
         others = [other for other in self.people[session.account] if other is not session]
         if not others:

@@ -94,8 +94,6 @@ TABLE |= {cls: Row(role="operator", change=change) for cls, change in moderation
 """`hello` and `login`, which make the session, are the door's (`login`)."""
 
 
-_TOLD = frozenset((messages.Say, messages.Read, messages.Part, messages.Join, messages.Direct))
-"""What may change what an account sees, on its other devices too, without an entry."""
 _SHARE = 32
 """Drafts of one connection in a row."""
 Share = tuple[Connection, list[Any]]
@@ -245,8 +243,7 @@ class Gate:
             start += len(requests)
             connection.reply(b"".join(codec.frames(map(reply, requests, own))))
             connection.answered(len(requests))
-            if not _TOLD.isdisjoint(map(type, requests)):
-                self._hub.changed(connection, list(zip(requests, own, strict=True)))
+            self._hub.changed(connection, requests, own)
 
     def _undecided(self, shares: list[Share], error: BaseException | None) -> None:
         # The outcome is open: the client keeps the drafts and asks again.
