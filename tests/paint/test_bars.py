@@ -41,7 +41,7 @@ def names(rooms: list[RoomView]) -> list[str]:
 
 def test_direct_rooms_come_last_and_by_name() -> None:
     made = model()
-    assert names(bars.ordered(made)) == ["#lab", "#ops", "@Bob", "@zoe"]
+    assert names(made.ordered()) == ["#lab", "#ops", "@Bob", "@zoe"]
     rows = [flat(row).removesuffix("│").rstrip() for row in bars.rooms(made, 18, 6)]
     assert rows == [">1 #lab", " 2 #ops private", " 3 @Bob", " 4 @zoe", "", ""]
 

@@ -185,7 +185,7 @@ async def _names(face: Face, call: Invocation) -> None:
 
 
 async def _rooms(face: Face, call: Invocation) -> None:
-    rooms, invited = _listed(list(face.model.rooms.values())), list(face.model.invited.values())
+    rooms, invited = face.model.ordered(), list(face.model.invited.values())
     if not rooms and not invited:
         face.show("you are in no room: /join #room", "help")
         return
@@ -196,12 +196,6 @@ async def _rooms(face: Face, call: Invocation) -> None:
     ]
     lines += [f"    {_invited(room, wide)}" for room in invited]
     face.show("\n".join(line.rstrip() for line in lines), "help")
-
-
-def _listed(rooms: list[RoomView]) -> list[RoomView]:
-    """The rooms as the screen numbers them: in the order of joining, then those for two by name."""
-    direct = sorted((it for it in rooms if it.access == "direct"), key=lambda it: fold(it.name))
-    return [*(it for it in rooms if it.access != "direct"), *direct]
 
 
 def _about(room: Room | RoomView) -> str:

@@ -23,7 +23,7 @@ from ipcchat.client.marker import Place
 from ipcchat.client.room import LIMIT, Level, Line, Member, Notice, Pending, RoomView, Taken
 from ipcchat.entries import Entry, now_ms
 from ipcchat.settings import ClientSettings
-from ipcchat.text import clean_text
+from ipcchat.text import clean_text, fold
 from ipcchat.wire import messages
 from ipcchat.wire.messages import Gap, Live, Marker, Presence, Unfollowed
 
@@ -126,6 +126,13 @@ class Model(Place):
         self.version += 1
 
     # --- rooms ------------------------------------------------------------------------
+
+    def ordered(self) -> list[RoomView]:
+        """The rooms as all lists number them: in the order of joining, direct ones after all
+        others, by name."""
+        rooms = self.rooms.values()
+        direct = sorted((it for it in rooms if it.access == "direct"), key=lambda it: fold(it.name))
+        return [*(it for it in rooms if it.access != "direct"), *direct]
 
     def room_by_name(self, name: str) -> RoomView | None:
         """The room of that name, with or without its `#`; a direct one's begins with `@`."""

@@ -8,9 +8,8 @@ from ipcchat.paint.cells import clip, columns
 from ipcchat.paint.row import Part, Row, clipped, row
 from ipcchat.paint.theme import nick_style
 from ipcchat.paint.wrap import wrap
-from ipcchat.text import fold
 
-__all__ = ["first_room", "members", "ordered", "question", "rooms", "status", "topic", "urgency"]
+__all__ = ["first_room", "members", "question", "rooms", "status", "topic", "urgency"]
 
 _HINT = "/help "
 """At the right of the topic, for who is new."""
@@ -22,16 +21,6 @@ def _bar(text: str, width: int, style: str) -> Row:
     """A whole row in one style."""
     shown = clip(text, width)
     return row((style, shown + " " * (width - columns(shown))))
-
-
-def ordered(model: Model) -> list[RoomView]:
-    """The rooms as all lists number them: in the order of joining, direct ones after all others,
-    by name."""
-    rooms = model.rooms.values()
-    direct = sorted(
-        (room for room in rooms if room.access == "direct"), key=lambda room: fold(room.name)
-    )
-    return [*(room for room in rooms if room.access != "direct"), *direct]
 
 
 def topic(model: Model, width: int) -> Row:
@@ -95,7 +84,7 @@ def _words(model: Model, more: int, extra: str) -> dict[str, str]:
     if model.state != "online":
         shown = "connecting…" if model.state == "connecting" else f"{model.state}…"
         words["state"] = f"{shown} {model.detail}".strip()
-    order = ordered(model)
+    order = model.ordered()
     numbers = {room.number: index for index, room in enumerate(order, 1)}
     room = model.rooms.get(model.current)
     if room is not None:
@@ -109,7 +98,7 @@ def _words(model: Model, more: int, extra: str) -> dict[str, str]:
 def _hot(model: Model) -> Iterator[str]:
     """Where something is new, in words: `H: 2:#lab(2) 4:@bob(1!)`; then shorter and shorter, direct
     messages and mentions first: `H: 4:@bob(1!) +1`, `H:+2!`."""
-    items = [(number, room) for number, room in enumerate(ordered(model), 1) if room.unread]
+    items = [(number, room) for number, room in enumerate(model.ordered(), 1) if room.unread]
     yield f"H: {' '.join(_activity(*item) for item in items)}" if items else ""
     items.sort(key=lambda item: urgency(item[1]))
     shown = [_activity(*item) for item in items]
@@ -148,7 +137,7 @@ def _mentions(room: RoomView) -> str:
 def rooms(model: Model, width: int, height: int) -> list[Row]:
     """The rooms one is in, the current one marked, those with something new bold."""
     made: list[Row] = []
-    for number, room in enumerate(ordered(model), 1):
+    for number, room in enumerate(model.ordered(), 1):
         current = room.number == model.current
         mark = ">" if current else " "
         count = ""
@@ -168,7 +157,7 @@ def rooms(model: Model, width: int, height: int) -> list[Row]:
 
 def first_room(model: Model, height: int) -> int:
     """How many rooms are above those that show in so many rows."""
-    order = [room.number for room in ordered(model)]
+    order = [room.number for room in model.ordered()]
     index = order.index(model.current) if model.current in order else 0
     return max(0, index - height + 1)
 

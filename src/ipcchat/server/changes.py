@@ -31,6 +31,7 @@ from ipcchat.wire.messages import (
 
 __all__ = [
     "direct",
+    "drafted",
     "find",
     "join",
     "known_key",
@@ -135,15 +136,7 @@ def direct(hub: Hub, session: Session, request: Direct, now: int) -> Draft:
         key = direct_key(session.account, int(about["target"]))
         if key not in known.room_keys:
             about["refusal"] = about["refusal"] or "forbidden"
-    return Draft(
-        account=session.account,
-        id=request.draft,
-        kind="direct",
-        time=now,
-        seq=_chance(),
-        content=content(f"direct\0{request.account}\0{request.nick}"),
-        **about,
-    )
+    return drafted(session, request, "direct", now, seq=_chance(), **about)
 
 
 def room_invite(hub: Hub, session: Session, request: RoomInvite, now: int) -> Draft:
@@ -160,14 +153,19 @@ def _bidden(
     hub: Hub, session: Session, request: RoomInvite | RoomUninvite, now: int, kind: str
 ) -> Draft:
     about = whom(hub, request.nick)
+    nick = hub.nick_of(about["target"])
+    return drafted(session, request, kind, now, room=request.room, text=nick, **about)
+
+
+def drafted(session: Session, request: Any, kind: str, now: int, **about: Any) -> Draft:
+    """A draft whose content is the request's own, but for its id."""
+    asked = [str(getattr(request, name)) for name in request.__struct_fields__ if name != "id"]
     return Draft(
-        account=session.account,
-        id=request.draft,
-        kind=kind,
-        time=now,
-        room=request.room,
-        text=hub.nick_of(about["target"]),
-        content=content(f"{kind}\0{request.room}\0{request.nick}"),
+        session.account,
+        request.draft,
+        kind,
+        now,
+        content=content("\0".join((kind, *asked))),
         **about,
     )
 

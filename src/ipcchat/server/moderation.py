@@ -12,10 +12,10 @@ from msgspec import Struct
 from ipcchat import names, text
 from ipcchat.entries import now_ms
 from ipcchat.errors import TextError
-from ipcchat.journal.drafts import Draft, content
+from ipcchat.journal.drafts import Draft
 from ipcchat.journal.sight import first_seen
 from ipcchat.server.access import OPERATOR, TOKEN
-from ipcchat.server.changes import find, known_key, whom
+from ipcchat.server.changes import drafted, find, known_key, whom
 from ipcchat.server.hub import Hub
 from ipcchat.server.questions import named
 from ipcchat.server.session import Session
@@ -50,26 +50,13 @@ _MOST = 10_000
 """Accounts that an invite may make."""
 
 
-def _draft(session: Session, request: Any, kind: str, now: int, **about: Any) -> Draft:
-    """A draft whose content is the request's own, but for its id."""
-    asked = [str(getattr(request, name)) for name in request.__struct_fields__ if name != "id"]
-    return Draft(
-        session.account,
-        request.draft,
-        kind,
-        now,
-        content=content("\0".join((kind, *asked))),
-        **about,
-    )
-
-
 def role(hub: Hub, session: Session, request: Role, now: int) -> Draft:
     """Makes an account an operator or a member; the server's own stays what it is."""
     about = whom(hub, request.nick)
     own = hub.journal.state.credentials.get(OPERATOR)
     if request.role not in ("member", "operator") or about["target"] == own:
         about["refusal"] = "forbidden"
-    return _draft(session, request, "role", now, role=request.role, **about)
+    return drafted(session, request, "role", now, role=request.role, **about)
 
 
 def kick(hub: Hub, session: Session, request: Kick, now: int) -> Draft:
@@ -78,7 +65,7 @@ def kick(hub: Hub, session: Session, request: Kick, now: int) -> Draft:
     said = hub.nick_of(about["target"])
     if reason := _reason(request.text):
         said = f"{said}: {reason}"
-    return _draft(session, request, "kick", now, room=request.room, text=said, **about)
+    return drafted(session, request, "kick", now, room=request.room, text=said, **about)
 
 
 def _reason(asked: str) -> str:
@@ -89,12 +76,12 @@ def ban(hub: Hub, session: Session, request: Ban, now: int) -> Draft:
     """Keeps an account out, for a while or for ever."""
     until = min(now + 1000 * request.seconds, _LATEST) if request.seconds else 0
     about = whom(hub, request.nick)
-    return _draft(session, request, "ban", now, until=until, text=_reason(request.text), **about)
+    return drafted(session, request, "ban", now, until=until, text=_reason(request.text), **about)
 
 
 def unban(hub: Hub, session: Session, request: Unban, now: int) -> Draft:
     """Lets it in again."""
-    return _draft(session, request, "unban", now, **whom(hub, request.nick))
+    return drafted(session, request, "unban", now, **whom(hub, request.nick))
 
 
 def release(hub: Hub, session: Session, request: Release, now: int) -> Draft:
@@ -104,20 +91,20 @@ def release(hub: Hub, session: Session, request: Release, now: int) -> Draft:
     key = known_key(keys, request.nick)
     number = keys.get(key, 0)
     if not number:
-        return _draft(session, request, "release", now, key=key)
+        return drafted(session, request, "release", now, key=key)
     tail = f"-{number}"
     name = hub.nick_of(number)[: text.MAX_NICK - len(tail)] + tail
     while names.key(name) in keys:
         tail += "x"
         name = name[: text.MAX_NICK - len(tail)] + tail
     # Its look is not compared: it is near its old nick on purpose.
-    return _draft(session, request, "release", now, name=name, key=names.key(name), target=number)
+    return drafted(session, request, "release", now, name=name, key=names.key(name), target=number)
 
 
 def admit(hub: Hub, session: Session, request: Admit, now: int) -> Draft:
     """Lets in who was turned away under this nick a while ago."""
     asked = hub.asking.get(names.key(request.nick))
-    return _draft(
+    return drafted(
         session,
         request,
         "admit",
@@ -132,7 +119,7 @@ def admit(hub: Hub, session: Session, request: Admit, now: int) -> Draft:
 def invite(hub: Hub, session: Session, request: Invite, now: int) -> Draft:
     """Makes an invite."""
     fits = 0 < request.uses <= _MOST and 0 < request.seconds <= _LONGEST
-    return _draft(
+    return drafted(
         session,
         request,
         "invite",
@@ -146,7 +133,7 @@ def invite(hub: Hub, session: Session, request: Invite, now: int) -> Draft:
 
 def revoke(hub: Hub, session: Session, request: Revoke, now: int) -> Draft:
     """Ends an invite."""
-    return _draft(session, request, "revoke", now, credential=request.hash)
+    return drafted(session, request, "revoke", now, credential=request.hash)
 
 
 def token(hub: Hub, session: Session, request: Token, now: int) -> Draft:
@@ -166,13 +153,13 @@ def token(hub: Hub, session: Session, request: Token, now: int) -> Draft:
         if not all(name.startswith(TOKEN) for name in proofs):
             refusal = refusal or "nick_taken"
         about = {"credential": credential, "scope": scope, "target": number, "refusal": refusal}
-        return _draft(session, request, "credential", now, **about)
+        return drafted(session, request, "credential", now, **about)
     name = ""
     try:
         name = names.check_nick(request.nick)
     except TextError as error:
         refusal = refusal or error.code
-    return _draft(
+    return drafted(
         session,
         request,
         "account",

@@ -157,7 +157,7 @@ class Switching(Listed):
                 room.mentions,
                 room.number == self._model.current,
             )
-            for room in bars.ordered(self._model)
+            for room in self._model.ordered()
         ]
         people = self._people() if self._picker.query.startswith("@") else []
         self._picker.update([*rooms, *people])

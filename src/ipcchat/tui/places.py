@@ -52,7 +52,7 @@ class Places:
 
     def step(self, count: int) -> None:
         """The next room (1), or the one before (-1)."""
-        order = [room.number for room in bars.ordered(self._model)]
+        order = [room.number for room in self._model.ordered()]
         if order:
             current = self._model.current
             index = order.index(current) if current in order else -(count > 0)
@@ -60,14 +60,14 @@ class Places:
 
     def number(self, number: int) -> None:
         """The room that the lists call by that number."""
-        order = bars.ordered(self._model)
+        order = self._model.ordered()
         if number <= len(order):
             self._go_to(order[number - 1].number)
 
     def activity(self) -> None:
         """The next room with a direct message, else with a mention, else with a message; in the
         only one, what is new there."""
-        order = bars.ordered(self._model)
+        order = self._model.ordered()
         here = self.room()
         at = order.index(here) + 1 if here is not None else 0
         others = [room for room in order[at:] + order[:at] if room.unread and room is not here]
