@@ -91,6 +91,8 @@ def _maker(info: inspect.Type) -> Maker:
             return partial(_int, info)
         case inspect.StrType():
             return partial(_str, info)
+        case inspect.Metadata(extra_json_schema={"pattern": pattern}):
+            return partial(_str, inspect.StrType(pattern=pattern))
         case inspect.BoolType():
             return lambda chance: chance.random() < 0.5
         case inspect.NoneType():

@@ -22,6 +22,8 @@ CLASSES: tuple[type[Struct], ...] = (
 def value_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
     """Values that a field of this type may have."""
     match kind:
+        case inspect.Metadata(extra_json_schema={"pattern": pattern}):
+            return st.from_regex(pattern)
         case inspect.Metadata(type=inner):
             return value_of(inner)
         case inspect.BoolType():

@@ -3,7 +3,8 @@
 Whatever comes in, decoding gives a struct or raises RemoteProtocolError, never anything else.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec import Struct
 from ipcchat import text
 from ipcchat.errors import LocalProtocolError, RemoteProtocolError
 from ipcchat.wire import messages
+from ipcchat.wire.fields import DRAFT_ID
 from ipcchat.wire.framing import encode_frame, pack_length
 
 __all__ = ["decode_event", "decode_reply", "decode_request", "decode_requests", "encode", "frames"]
@@ -27,6 +29,7 @@ _replies: dict[type[Struct], msgspec.json.Decoder[Any]] = {
     cls: msgspec.json.Decoder(cls) for cls in set(messages.REPLIES.values())
 }
 _decode_request = _requests.decode
+_hexadecimal = re.compile("[0-9a-f]*").fullmatch
 _LONGEST = 200
 """Code points of an error's sentence."""
 
@@ -59,17 +62,32 @@ def frames(messages: Iterable[Struct]) -> list[bytes]:
 def decode_requests(frames: list[bytes]) -> list[messages.Request] | None:
     """What a client sent, where each frame can be decoded; else None: decode them one by one."""
     try:
-        return list(map(_decode_request, frames))
+        requests = list(map(_decode_request, frames))
     except _BAD:
         return None
+    return requests if _identified(requests) else None
 
 
 def decode_request(data: Payload) -> messages.Request:
     """What a client sent. Raises RemoteProtocolError."""
     try:
-        return _decode_request(data)
+        request = _decode_request(data)
+        if not _identified([request]):
+            raise msgspec.ValidationError(
+                f"Expected `str` matching regex {DRAFT_ID!r} - at `$.draft`"
+            )
     except _BAD as error:
         raise _explain(data, error, messages.REQUESTS) from None
+    return request
+
+
+def _identified(requests: Sequence[Any]) -> bool:
+    """Whether every draft id among them is one."""
+    try:
+        drafts = [request.draft for request in requests]  # most chunks: drafts alone
+    except AttributeError:
+        drafts = [request.draft for request in requests if hasattr(request, "draft")]
+    return {*map(len, drafts)} <= {32} and _hexadecimal("".join(drafts)) is not None
 
 
 def decode_event(data: Payload) -> messages.Event | messages.Error | messages.Ok:
