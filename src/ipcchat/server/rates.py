@@ -19,7 +19,7 @@ class Rates:
     Memory is bounded by the accounts that spoke within `burst / per_second` seconds, twice.
     """
 
-    __slots__ = ("_full_at", "_interval", "_limit", "_room")
+    __slots__ = ("_full_at", "_interval", "_limit", "_room", "limited")
 
     def __init__(self, burst: int = 10, per_second: float = 5.0) -> None:
         self._full_at: dict[int, float] = {}
@@ -28,8 +28,9 @@ class Rates:
 
     def change(self, burst: int, per_second: float) -> None:
         """Other numbers from now on; every bucket starts full."""
-        limited = burst > 0 and per_second > 0
-        self._interval = 1.0 / per_second if limited else 0.0
+        self.limited = burst > 0 and per_second > 0
+        """Whether there is any limit."""
+        self._interval = 1.0 / per_second if self.limited else 0.0
         """Seconds until a spent token is there again; 0: no limit."""
         self._room = burst * self._interval + _ROUNDING
         """Seconds from empty to full."""

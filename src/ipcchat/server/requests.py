@@ -137,9 +137,10 @@ class Gate:
         values: list[Struct | RemoteProtocolError],
     ) -> None:
         """Answers each request of a chunk, or sees to it that it will be."""
-        now = now_ms()
+        now, hub, rates = now_ms(), self._hub, self.rates
+        operator, scope = session.role == "operator", session.scope
         changes: list[tuple[Draft, Any]] = []
-        cap = self._hub.settings.requests_in_flight
+        cap = hub.settings.requests_in_flight
         for index, value in enumerate(values):
             if connection.in_flight >= cap:
                 connection.park(values[index:])
@@ -150,17 +151,19 @@ class Gate:
             row = TABLE[type(value)]
             connection.in_flight += 1
             try:
-                if row.role == "operator" and session.role != "operator":
+                if not operator and row.role == "operator":
                     raise Refused("forbidden")
-                if session.scope is not None:
-                    scoped(row, session.scope, value)
-                if row.cost and (
-                    wait := self.rates.take(session.account, self._loop.time(), row.cost)
+                if scope is not None:
+                    scoped(row, scope, value)
+                if (
+                    rates.limited
+                    and row.cost
+                    and (wait := rates.take(session.account, self._loop.time(), row.cost))
                 ):
                     wait_ms = math.ceil(wait * 1000)
                     raise Refused("rate_limited", retry=True, wait_ms=wait_ms)
                 if row.change is not None:
-                    changes.append((row.change(self._hub, session, value, now), value))
+                    changes.append((row.change(hub, session, value, now), value))
                 elif row.question is not None:
                     connection.send(row.question(self._hub, session, value))
                     connection.answered()
