@@ -39,16 +39,26 @@ def decide(state: Overlay, drafts: Sequence[Draft], lookup: Lookup) -> list[Deci
     """Decides about drafts in their order, each on what the ones before it left."""
     decisions = []
     outcomes = state.outcomes
+    nick, speaker = "", None  # of the draft before, where that was an accepted message
     for draft in drafts:
-        if draft.kind == "read":
+        kind = draft.kind
+        if kind == "read":
             decisions.append(_read(state, draft))
             continue
         key = (draft.account, draft.id)
-        decision = apply(state, draft, outcomes.get(key) or lookup(key))
+        earlier = outcomes.get(key) or lookup(key)
+        asking = (draft.account, draft.room, draft.time)
+        if asking == speaker and kind == "message" and earlier is None and not draft.refusal:
+            decision = _said(state, draft, nick)  # nothing it depends on has changed since
+        else:
+            decision = apply(state, draft, earlier)
+            entry = decision.entry
+            speaker = None if entry is None or kind != "message" else asking
+            nick = "" if entry is None else entry.nick
         if decision.stored:
             outcomes[key] = (decision.outcome, draft.content)
-        state.applied += 1
         decisions.append(decision)
+        state.applied += 1
     return decisions
 
 
@@ -107,14 +117,18 @@ def _again(draft: Draft, outcome: Outcome, content: bytes) -> Decision:
 
 
 def _message(state: Overlay, draft: Draft) -> Decision:
-    by, room, time = draft.account, draft.room, draft.time
-    if first_seen(state, room, by) is None:
+    by = draft.account
+    if first_seen(state, draft.room, by) is None:
         return refused(draft, "no_room")
+    return _said(state, draft, state.account(by).nick if by != SERVER else "")
+
+
+def _said(state: Overlay, draft: Draft, nick: str) -> Decision:
     # What most drafts are: no further calls.
+    by, room, time = draft.account, draft.room, draft.time
     seq = state.next_seq(room)
-    nick = state.account(by).nick if by != SERVER else ""
     if not draft.quiet and by != SERVER:
-        state.markers[by, room] = seq
+        state.markers.changes[by, room] = seq
     entry = Entry(room, seq, time, by, nick, "message", draft.id, draft.text, draft.style)
     return Decision(Outcome(room, seq, time), entry)
 
