@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from ipcchat.entries import SERVER, Entry
 from ipcchat.journal import entrance, rights
-from ipcchat.journal.drafts import OPERATORS, Decision, Draft, Outcome, refused
+from ipcchat.journal.drafts import OPERATORS, Content, Decision, Draft, Outcome, hashed, refused
 from ipcchat.journal.sight import first_seen
 from ipcchat.journal.state import Overlay, Stored
 
@@ -89,7 +89,7 @@ def isolate(
 
 
 def apply(state: Overlay, draft: Draft, earlier: Stored | None) -> Decision:
-    """Decides about one draft. `earlier` is its stored outcome and content hash, if any."""
+    """Decides about one draft. `earlier` is its stored outcome and content, if any."""
     if earlier is not None:
         return _again(draft, *earlier)
     if draft.kind == "withdraw":
@@ -110,8 +110,12 @@ def _unable(state: Overlay, draft: Draft) -> str:
     return "banned" if state.banned(draft.account, draft.time) else ""
 
 
-def _again(draft: Draft, outcome: Outcome, content: bytes) -> Decision:
-    if draft.kind != "withdraw" and content != draft.content and outcome.code != "withdrawn":
+def _again(draft: Draft, outcome: Outcome, content: Content) -> Decision:
+    if (
+        draft.kind != "withdraw"
+        and outcome.code != "withdrawn"
+        and hashed(content) != hashed(draft.content)
+    ):
         outcome = Outcome(code="draft_conflict", time=draft.time)
     return Decision(outcome, stored=False)
 

@@ -11,7 +11,17 @@ from msgspec import Struct
 
 from ipcchat.entries import Entry
 
-__all__ = ["KINDS", "OPERATORS", "Decision", "Draft", "Outcome", "content", "refused"]
+__all__ = [
+    "KINDS",
+    "OPERATORS",
+    "Content",
+    "Decision",
+    "Draft",
+    "Outcome",
+    "content",
+    "hashed",
+    "refused",
+]
 
 OPERATORS = frozenset(
     ("admit", "ban", "credential", "invite", "kick", "release", "revoke", "role", "unban")
@@ -34,9 +44,24 @@ KINDS = tuple(sorted((*OPERATORS, *_OTHERS)))
 """Every kind of draft. `read` makes no entry and no outcome: the latest value wins."""
 
 
+Said = tuple[str, int, str, str]
+"""What a message was asked with, as it was asked: `say`, room, style, text."""
+Content = bytes | Said
+"""What was asked, as it was asked: its hash, or what the hash is made of where that is wanted by
+those alone who store it."""
+
+
 def content(asked: str) -> bytes:
     """The hash of what was asked, as it was asked: 8 bytes."""
     return blake2b(asked.encode(), digest_size=8).digest()
+
+
+def hashed(asked: Content) -> bytes:
+    """The hash, whether it was made already or not."""
+    if isinstance(asked, bytes):
+        return asked
+    kind, room, style, text = asked
+    return content(f"{kind}\0{room}\0{style}\0{text}")
 
 
 class Draft(Struct, gc=False):
@@ -54,6 +79,14 @@ class Draft(Struct, gc=False):
     text: str = ""
     """The message or topic, already cleaned."""
     style: str = ""
+    refusal: str = ""
+    """A code found by a check made before apply (`bad_text`, `bad_name`): the outcome, unless
+    there is an earlier one."""
+    content: Content = b""
+    """What was asked, as it was asked; its hash (8 bytes) is the same for every try."""
+    quiet: bool = False
+    """Of `message`: a script's, which leaves the account's read marker where it is."""
+    # What messages have ends here: they are made by position.
     name: str = ""
     """A room's name (`join`) or a nick (`account`, `nick`), as shown."""
     key: str = ""
@@ -64,12 +97,6 @@ class Draft(Struct, gc=False):
     seq: int = 0
     """Of `read`: the marker. Of `invite`: how many accounts it makes. Of `direct`, and of a `join`
     that makes a private room: a number by chance for it."""
-    refusal: str = ""
-    """A code found by a check made before apply (`bad_text`, `bad_name`): the outcome, unless
-    there is an earlier one."""
-    content: bytes = b""
-    """8 bytes: a hash of what was asked, as it was asked; the same for every try."""
-
     skeleton: str = ""
     """Of a `name`: equal for names that look alike; empty: not looked at."""
     target: int = 0
@@ -88,8 +115,6 @@ class Draft(Struct, gc=False):
     """Of `account`, `credential`: numbers of the only rooms it opens, with commas."""
     access: str = ""
     """Of `join`: `private` for a room that is to be new and private."""
-    quiet: bool = False
-    """Of `message`: a script's, which leaves the account's read marker where it is."""
 
     def __post_init__(self) -> None:
         if not self.content:

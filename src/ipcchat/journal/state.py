@@ -11,12 +11,12 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from ipcchat.entries import SERVER, SYSTEM_ROOM, Entry
-from ipcchat.journal.drafts import Draft, Outcome
+from ipcchat.journal.drafts import Content, Draft, Outcome
 
 __all__ = ["Account", "Invite", "Membership", "Overlay", "Reserved", "Room", "State", "Stored"]
 
-Stored = tuple[Outcome, bytes]
-"""An outcome that is kept, and the content hash of its draft."""
+Stored = tuple[Outcome, Content]
+"""An outcome that is kept, and the content of its draft."""
 Membership = tuple[int, int]
 """Of a member: the seq with which it came in, and when, in ms since 1970 UTC."""
 K = TypeVar("K")

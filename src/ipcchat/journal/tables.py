@@ -11,7 +11,7 @@ from msgspec import Struct, json
 from msgspec.structs import astuple
 
 from ipcchat.entries import SYSTEM_ROOM, Entry
-from ipcchat.journal.drafts import Decision, Draft, Outcome
+from ipcchat.journal.drafts import Decision, Draft, Outcome, hashed
 from ipcchat.journal.schema import SEQ_BITS, pack
 from ipcchat.journal.state import (
     Account,
@@ -200,7 +200,8 @@ def rows(
             continue
         id = bytes.fromhex(draft.id)
         it = decision.outcome
-        outcomes.append((draft.account, id, it.room, it.seq, it.time, it.code, draft.content))
+        content = hashed(draft.content)
+        outcomes.append((draft.account, id, it.room, it.seq, it.time, it.code, content))
         entry = decision.entry
         if entry is not None:
             fact = "" if entry.kind == "message" else fact_of(draft)

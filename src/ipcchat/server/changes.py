@@ -52,10 +52,10 @@ STYLES = ("", "me")
 
 def say(hub: Hub, session: Session, request: Say, now: int) -> Draft:
     """A message."""
-    room, style = request.room, request.style
+    room, style, asked = request.room, request.style, request.text
     refusal = cleaned = ""
     try:
-        cleaned = text.check_text(request.text)
+        cleaned = text.check_text(asked)
         if style not in STYLES:
             refusal = "bad_text"
     except TextError as error:
@@ -68,9 +68,9 @@ def say(hub: Hub, session: Session, request: Say, now: int) -> Draft:
         room,
         cleaned,
         style,
-        refusal=refusal,
-        quiet=session.quiet,
-        content=content(f"say\0{room}\0{style}\0{request.text}"),
+        refusal,
+        ("say", room, style, asked),
+        session.quiet,
     )
 
 
