@@ -237,11 +237,12 @@ def write(
 
 def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
     """Stores what a batch changed in rooms, accounts, membership, markers and counters."""
-    db.executemany(
-        "INSERT INTO rooms VALUES (?, ?, ?, 0, ?, 1, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (number) DO UPDATE SET topic = excluded.topic",
-        list(map(_room, overlay.rooms.values())),
-    )
+    if overlay.rooms:
+        db.executemany(
+            "INSERT INTO rooms VALUES (?, ?, ?, 0, ?, 1, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (number) DO UPDATE SET topic = excluded.topic",
+            list(map(_room, overlay.rooms.values())),
+        )
     if SYSTEM_ROOM in overlay.heads:
         db.execute(
             "INSERT OR IGNORE INTO rooms (number, name, key, head, topic, first)"
@@ -252,10 +253,11 @@ def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
         "UPDATE rooms SET head = ? WHERE number = ?",
         [(head, number) for number, head in overlay.heads.items()],
     )
-    db.executemany(
-        "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?)",
-        [astuple(item) for item in overlay.accounts.changes.values() if item is not None],
-    )
+    if overlay.accounts.changes:
+        db.executemany(
+            "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?)",
+            [astuple(item) for item in overlay.accounts.changes.values() if item is not None],
+        )
     for name, rows in _LAYERS.items():
         layer: Layer[Any, Any] = getattr(overlay, name)
         for key, value in layer.changes.items():
