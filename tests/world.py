@@ -367,7 +367,9 @@ class Journal:
             self._waiting = Waiting(settings.pending_drafts)
             self._feed = journal_feed.Feed(settings.feed_batches, lambda: None)
 
-    def append(self, drafts: Sequence[Draft]) -> asyncio.Future[list[Decided]]:
+    def append(
+        self, drafts: Sequence[Draft], gathered: bool = False
+    ) -> asyncio.Future[list[Decided]]:
         return self._waiting.put(drafts)
 
     def commit(self, fate: str = "durable") -> bool:

@@ -54,3 +54,5 @@ class Feed:
             entries = self._batches.popleft()
             self._taken()
             yield entries
+            if self._batches:
+                await asyncio.sleep(0)  # a long feed lets the others have their turn

@@ -34,8 +34,9 @@ class Journal(Protocol):
     def trouble(self) -> str:
         """Why nothing can be stored at present; empty when all is well."""
 
-    def append(self, drafts: Sequence[Draft]) -> Future[list[Outcome]]:
-        """Decides and stores the drafts; one outcome per draft.
+    def append(self, drafts: Sequence[Draft], gathered: bool = False) -> Future[list[Outcome]]:
+        """Decides and stores the drafts; one outcome per draft. `gathered`: they are all that came
+        in this turn of the loop, so that a batch need not wait for its end.
 
         Never blocks and never raises by itself. The future raises JournalUnavailable (`full`,
         `busy`: nothing was stored, the outcome is open) or JournalError (outcomes are unknown

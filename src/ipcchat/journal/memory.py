@@ -40,9 +40,14 @@ class MemoryJournal:
 
     # --- appending --------------------------------------------------------------------
 
-    def append(self, drafts: Sequence[Draft]) -> asyncio.Future[list[Outcome]]:
+    def append(
+        self, drafts: Sequence[Draft], gathered: bool = False
+    ) -> asyncio.Future[list[Outcome]]:
         future = self._waiting.put(drafts)
-        self._schedule()
+        if gathered and not self._scheduled:
+            self._commit()
+        else:
+            self._schedule()
         return future
 
     def _schedule(self) -> None:

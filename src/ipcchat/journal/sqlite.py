@@ -21,6 +21,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from ipcchat.entries import Entry
 from ipcchat.errors import JournalDamaged, JournalError
@@ -53,15 +54,12 @@ _PATIENCE = 5000
 """Milliseconds that a reopened file's checkpoint waits for its readers."""
 
 
-class _Batch:
+class _Batch(NamedTuple):
     """What one transaction decides."""
 
-    __slots__ = ("decisions", "jobs", "overlay")
-
-    def __init__(self, jobs: list[Job], overlay: Overlay, decisions: list[Decision]) -> None:
-        self.jobs = jobs
-        self.overlay = overlay
-        self.decisions = decisions
+    jobs: list[Job]
+    overlay: Overlay
+    decisions: list[Decision]
 
 
 class SqliteJournal:
@@ -130,12 +128,14 @@ class SqliteJournal:
     def trouble(self) -> str:
         return str(self._broken or self._trouble)
 
-    def append(self, drafts: Sequence[Draft]) -> asyncio.Future[list[Outcome]]:
+    def append(
+        self, drafts: Sequence[Draft], gathered: bool = False
+    ) -> asyncio.Future[list[Outcome]]:
         future = self._waiting.put(drafts)
-        self._schedule()
+        self._schedule(gathered)
         return future
 
-    def _schedule(self) -> None:
+    def _schedule(self, at_once: bool = False) -> None:
         # On the next turn of the loop, so that all of this turn is one batch; or later, where
         # nobody needs it sooner.
         if self._waiting and not self._scheduled and not self._busy:
@@ -143,6 +143,8 @@ class SqliteJournal:
             self._scheduled = True
             if (wait := self._pause()) > 0:
                 self._timer = self._loop.call_later(wait, self._start)
+            elif at_once:
+                self._start()
             else:
                 self._loop.call_soon(self._start)
         elif self._timer is not None and len(self._waiting) >= _SMALL:

@@ -4,7 +4,6 @@ Everything that an entry decides about somebody takes effect here, and from the 
 of rooms and members, nicks, roles, and who may read and be here no longer.
 """
 
-import asyncio
 from collections.abc import Iterable
 
 from ipcchat import names
@@ -36,7 +35,6 @@ class Effects:
             self._deliver(entries)
             if hub.index is not None:
                 hub.index.note(entries)
-            await asyncio.sleep(0)  # a long feed lets the others have their turn
         hub.finish()
 
     def _deliver(self, entries: Iterable[Entry]) -> None:

@@ -210,7 +210,7 @@ class Gate:
         while self._queues and self._flying < 2 * size:
             drafts, shares = self._collect(size)
             self._flying += len(drafts)
-            future = self._hub.journal.append(drafts)
+            future = self._hub.journal.append(drafts, gathered=True)
             future.add_done_callback(partial(self._decided, len(drafts), shares))
 
     def _collect(self, size: int) -> tuple[list[Draft], list[Share]]:
