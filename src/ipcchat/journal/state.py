@@ -6,7 +6,7 @@ await, once the batch is durable; while a batch is being written everybody reads
 
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -149,9 +149,9 @@ class Layer(Generic[K, V]):
 
     __slots__ = ("_base", "changes")
 
-    def __init__(self, base: dict[K, V], changes: dict[K, V | None] | None = None) -> None:
+    def __init__(self, base: dict[K, V]) -> None:
         self._base = base
-        self.changes: dict[K, V | None] = changes or {}
+        self.changes: dict[K, V | None] = {}
         """None: removed."""
 
     def get(self, key: K) -> V | None:
@@ -170,10 +170,6 @@ class Layer(Generic[K, V]):
         kept = [item for item in self._base.items() if item[0] not in self.changes]
         return kept + [(key, value) for key, value in self.changes.items() if value is not None]
 
-    def copy(self) -> "Layer[K, V]":
-        """The same changes over the same dictionary."""
-        return Layer(self._base, dict(self.changes))
-
     def merge(self) -> None:
         """Changes the dictionary."""
         for key, value in self.changes.items():
@@ -183,6 +179,25 @@ class Layer(Generic[K, V]):
                 self._base[key] = value
 
 
+_PLAIN = (
+    "applied",
+    "facts",
+    "heads",
+    "last_account",
+    "last_room",
+    "members",
+    "outcomes",
+    "room_keys",
+    "rooms",
+)
+_USUAL = ("accounts", "bans", "markers")
+"""Layers that every batch looks at; the others are laid when they are first looked at."""
+
+
+def _laid(name: str) -> Any:
+    return property(lambda overlay: overlay.layers.get(name) or overlay.lay(name))
+
+
 class Overlay:
     """What a batch changes, laid over the committed state until it is durable.
 
@@ -190,31 +205,18 @@ class Overlay:
     one step; dropping the overlay undoes them all.
     """
 
-    __slots__ = (
-        "_base",
-        "accounts",
-        "admitted",
-        "applied",
-        "bans",
-        "credentials",
-        "facts",
-        "heads",
-        "hidden",
-        "invites",
-        "last_account",
-        "last_room",
-        "markers",
-        "members",
-        "nick_keys",
-        "nick_skeletons",
-        "outcomes",
-        "reserved",
-        "room_invites",
-        "room_keys",
-        "room_skeletons",
-        "rooms",
-        "scopes",
-    )
+    __slots__ = ("_base", "layers", *_PLAIN, *_USUAL)
+
+    admitted: Layer[str, int] = _laid("admitted")
+    credentials: Layer[str, int] = _laid("credentials")
+    hidden: Layer[tuple[int, int], int] = _laid("hidden")
+    invites: Layer[str, Invite] = _laid("invites")
+    nick_keys: Layer[str, int] = _laid("nick_keys")
+    nick_skeletons: Layer[str, int] = _laid("nick_skeletons")
+    reserved: Layer[str, Reserved] = _laid("reserved")
+    room_invites: Layer[tuple[int, int], int] = _laid("room_invites")
+    room_skeletons: Layer[str, int] = _laid("room_skeletons")
+    scopes: Layer[str, str] = _laid("scopes")
 
     def __init__(self, base: State) -> None:
         self._base = base
@@ -223,28 +225,25 @@ class Overlay:
         self.rooms: dict[int, Room] = {}
         """Made or changed rooms; their heads are in `heads`."""
         self.room_keys: dict[str, int] = {}
-        self.room_skeletons = Layer(base.room_skeletons)
         self.heads: dict[int, int] = {}
         self.facts: dict[tuple[int, int], None] = {}
         """(room, seq) of entries that are no messages."""
         self.last_room = base.last_room
         self.last_account = base.last_account
-        self.accounts = Layer(base.accounts)
-        self.nick_keys = Layer(base.nick_keys)
-        self.nick_skeletons = Layer(base.nick_skeletons)
-        self.reserved = Layer(base.reserved)
-        self.credentials = Layer(base.credentials)
-        self.scopes = Layer(base.scopes)
-        self.invites = Layer(base.invites)
-        self.admitted = Layer(base.admitted)
-        self.bans = Layer(base.bans)
         self.members: dict[tuple[int, int], Membership | None] = {}
         """(room, account) → membership."""
-        self.room_invites = Layer(base.room_invites)
-        self.hidden = Layer(base.hidden)
-        self.markers = Layer(base.markers)
         self.outcomes: dict[tuple[int, str], Stored] = {}
         """(account, draft id) → what was decided in this batch."""
+        self.layers: dict[str, Layer[Any, Any]] = {}
+        """Those that were looked at."""
+        self.accounts: Layer[int, Account] = self.lay("accounts")
+        self.bans: Layer[int, int] = self.lay("bans")
+        self.markers: Layer[tuple[int, int], int] = self.lay("markers")
+
+    def lay(self, name: str) -> Layer[Any, Any]:
+        """A layer over a dictionary of the state, without a change."""
+        layer = self.layers[name] = Layer(getattr(self._base, name))
+        return layer
 
     # --- rooms ------------------------------------------------------------------------
 
@@ -344,9 +343,13 @@ class Overlay:
     def copy(self) -> "Overlay":
         """The same changes, to go back to where a draft fails."""
         other = Overlay(self._base)
-        for name in self.__slots__:
+        for name in _PLAIN:
             value = getattr(self, name)
-            setattr(other, name, value.copy() if isinstance(value, dict | Layer) else value)
+            setattr(other, name, value.copy() if isinstance(value, dict) else value)
+        for name, layer in self.layers.items():
+            other.lay(name).changes |= layer.changes
+        for name in _USUAL:
+            setattr(other, name, other.layers[name])
         return other
 
     # --- the end of a batch -----------------------------------------------------------
@@ -367,10 +370,8 @@ class Overlay:
             if number == SYSTEM_ROOM and number not in base.rooms:
                 base.rooms[number] = Room(SYSTEM_ROOM, "", "")
             base.rooms[number].head = head
-        for name in self.__slots__:
-            layer = getattr(self, name)
-            if isinstance(layer, Layer) and layer.changes:
-                layer.merge()
+        for layer in self.layers.values():
+            layer.merge()
         for number, seq in self.facts:
             base.facts.setdefault(number, []).append(seq)
         for (number, account), member in self.members.items():

@@ -258,13 +258,12 @@ def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
             "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?)",
             [astuple(item) for item in overlay.accounts.changes.values() if item is not None],
         )
-    for name, rows in _LAYERS.items():
-        layer: Layer[Any, Any] = getattr(overlay, name)
-        for key, value in layer.changes.items():
-            if value is None:
-                db.execute(rows.delete, (key,))
-            else:
-                db.execute(rows.insert, (key, *rows.columns(value)))
+    for name, layer in overlay.layers.items():
+        rows = _LAYERS.get(name)
+        if rows is not None:
+            _store(db, rows, layer)
+        elif name in _PAIRS:
+            _pairs(db, name, layer.changes)
     for (room, account), member in overlay.members.items():
         if member is None:
             db.execute("DELETE FROM members WHERE room = ? AND account = ?", (room, account))
@@ -272,8 +271,6 @@ def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
             db.execute(
                 "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)", (room, account, *member)
             )
-    for table, pairs in (("room_invites", overlay.room_invites), ("hidden", overlay.hidden)):
-        _pairs(db, table, pairs.changes)
     db.executemany(
         "INSERT OR REPLACE INTO markers VALUES (?, ?, ?)",
         [(account, room, seq) for (account, room), seq in overlay.markers.changes.items()],
@@ -288,6 +285,17 @@ def changes(db: sqlite3.Connection, overlay: Overlay) -> None:
 def _room(it: Room) -> tuple[Any, ...]:
     named = (it.number, it.name, it.key, it.topic, it.skeleton)
     return (*named, it.access, it.maker, it.peer, it.made)
+
+
+def _store(db: sqlite3.Connection, rows: _Rows, layer: Layer[Any, Any]) -> None:
+    for key, value in layer.changes.items():
+        if value is None:
+            db.execute(rows.delete, (key,))
+        else:
+            db.execute(rows.insert, (key, *rows.columns(value)))
+
+
+_PAIRS = ("room_invites", "hidden")
 
 
 def _pairs(db: sqlite3.Connection, table: str, changes: dict[tuple[int, int], int | None]) -> None:
