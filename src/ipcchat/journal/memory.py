@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ipcchat.entries import Entry
@@ -31,7 +32,7 @@ class MemoryJournal:
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._cap = batch_drafts
-        self._entries: dict[int, list[Entry]] = {}
+        self._entries: defaultdict[int, list[Entry]] = defaultdict(list)
         self._outcomes: dict[tuple[int, str], Stored] = {}
         self._waiting = Waiting(pending_drafts)
         self._feed = Feed(feed_batches, self._schedule)
@@ -71,7 +72,7 @@ class MemoryJournal:
         self._outcomes |= overlay.outcomes
         entries = [item.entry for item in decisions if item.entry is not None]
         for entry in entries:
-            self._entries.setdefault(entry.room, []).append(entry)
+            self._entries[entry.room].append(entry)
         self._feed.put(entries)
         answer(jobs, decisions)
         self._schedule()

@@ -123,7 +123,7 @@ class Gate:
         self._hub = hub
         self.rates = Rates(hub.settings.say_burst, hub.settings.say_rate)
         self._loop = asyncio.get_running_loop()
-        self._queues: dict[Connection, list[tuple[Draft, Any]]] = {}
+        self._queues: dict[Connection, tuple[list[Draft], list[Any]]] = {}
         """Drafts and their requests that wait for the journal; bounded by the requests in flight
         of each connection."""
         self._flying = 0
@@ -139,7 +139,8 @@ class Gate:
         """Answers each request of a chunk, or sees to it that it will be."""
         now, hub, rates = now_ms(), self._hub, self.rates
         operator, scope = session.role == "operator", session.scope
-        changes: list[tuple[Draft, Any]] = []
+        drafts: list[Draft] = []
+        drafted: list[Any] = []
         cap = hub.settings.requests_in_flight
         for index, value in enumerate(values):
             if connection.in_flight >= cap:
@@ -163,7 +164,8 @@ class Gate:
                     wait_ms = math.ceil(wait * 1000)
                     raise Refused("rate_limited", retry=True, wait_ms=wait_ms)
                 if row.change is not None:
-                    changes.append((row.change(hub, session, value, now), value))
+                    drafts.append(row.change(hub, session, value, now))
+                    drafted.append(value)
                 elif row.question is not None:
                     connection.send(row.question(self._hub, session, value))
                     connection.answered()
@@ -178,8 +180,8 @@ class Gate:
             except (Refused, TextError) as error:
                 connection.send(refusal(value.id, error))  # type: ignore[attr-defined]
                 connection.answered()
-        if changes:
-            self._take(connection, changes)
+        if drafts:
+            self._take(connection, drafts, drafted)
 
     def _ask(
         self,
@@ -192,12 +194,14 @@ class Gate:
         else:
             behind.add_done_callback(lambda _: self._hub.pager.ask(connection, job))
 
-    def _take(self, connection: Connection, changes: list[tuple[Draft, Any]]) -> None:
-        self._hub.began(len(changes))
+    def _take(self, connection: Connection, drafts: list[Draft], requests: list[Any]) -> None:
+        self._hub.began(len(drafts))
         if connection in self._queues:
-            self._queues[connection] += changes
+            before, asked = self._queues[connection]
+            before += drafts
+            asked += requests
             return
-        self._queues[connection] = changes
+        self._queues[connection] = drafts, requests
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._hand_over)
@@ -218,13 +222,12 @@ class Gate:
         shares: list[Share] = []
         while self._queues and len(drafts) < size:
             connection = next(iter(self._queues))
-            queue = self._queues.pop(connection)
-            share = queue[: min(_SHARE, size - len(drafts))]
-            if len(queue) > len(share):
-                del queue[: len(share)]
-                self._queues[connection] = queue  # at the end of the line
-            drafts += [draft for draft, _ in share]
-            shares.append((connection, [request for _, request in share]))
+            own, asked = self._queues.pop(connection)
+            most = min(_SHARE, size - len(drafts))
+            drafts += own[:most]
+            shares.append((connection, asked[:most]))
+            if len(own) > most:
+                self._queues[connection] = own[most:], asked[most:]  # at the end of the line
         return drafts, shares
 
     def _decided(
