@@ -1,7 +1,7 @@
 """Drafts, outcomes and decisions: what is asked of the journal, and what it answers for ever.
 
 A draft holds everything that depends on a library, a clock, chance or a locale, computed before
-it: cleaned text, shown and canonical names, time, content hash. Raw secrets never enter it.
+it: cleaned text, shown and canonical names, time, what was asked. Raw secrets never enter it.
 They are structs because there is one of each for every message.
 """
 
