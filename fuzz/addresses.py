@@ -8,7 +8,7 @@ from fuzz.strings import hostile
 from fuzz.target import Target, require
 from ipcchat.address import Address, parse_address
 from ipcchat.errors import SettingError, UsageError
-from ipcchat.server import listener
+from ipcchat.sockets import listening
 
 __all__ = ["Addresses"]
 
@@ -41,7 +41,7 @@ class Addresses(Target):
             require(parse_address(str(found)) == found, "read otherwise than shown", found)
             require(bool(found.path) or 0 < found.port < 65536, "no port", found)
         try:
-            _, port = listener.parse_address(case)
+            _, port = listening.parse_address(case)
         except SettingError as error:
             _shown(error)
         else:

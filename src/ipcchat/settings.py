@@ -160,7 +160,7 @@ class ServerSettings:
     batch_drafts: int = setting(128, "stored in one transaction", "messages", 1, 16_384)
     tail_bytes: int = setting(256 * _KIB, "recent entries of each room kept in memory", "bytes", 0)
     high_water: int = setting(
-        64 * _KIB, "unsent, at which a connection counts as busy", "bytes", _KIB, 1024 * _KIB
+        64 * _KIB, "unsent over TLS, at which a client is busy", "bytes", _KIB, 1024 * _KIB
     )
     slice_members: int = setting(
         250, "of a room that are served before other work has its turn", "members", 1

@@ -26,13 +26,15 @@ from msgspec import Struct
 from tests.support import RawClient, encoded, frame
 
 from ipcchat.errors import RemoteProtocolError
+from ipcchat.fanout.outlet import Tick
 from ipcchat.server.access import Peer
 from ipcchat.server.admission import Admission, Stage
-from ipcchat.server.connection import Connection, Tick
+from ipcchat.server.connection import Connection
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.greeting import PEEK, TLS_REQUIRED, Greeting, classify, judge
-from ipcchat.server.listener import Listener, open_tcp
+from ipcchat.server.listener import Listener
 from ipcchat.settings import ServerSettings
+from ipcchat.sockets.listening import open_tcp
 from ipcchat.wire.messages import Error, Hello, HelloOk
 
 CLIENT_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]) + bytes(500)

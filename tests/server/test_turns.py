@@ -26,20 +26,26 @@ class Member:
         self.heard.append((first, last))
         self._loop.spend(self._cost)
 
+    def step(self) -> None:
+        raise AssertionError("its place is never open")
+
+    def stuck(self, last: int, rest: memoryview) -> None:
+        raise AssertionError("its place is never open")
+
 
 class Scene:
     """A loop, a delivery, and rooms with members."""
 
     def __init__(self) -> None:
         self.loop = Loop()  # type: ignore[abstract]
-        self.delivery = Delivery(self.loop, lambda: SETTINGS)
+        self.delivery = Delivery(self.loop, lambda: SETTINGS, lambda: None)
         self.seqs: dict[Room, int] = {}
 
     def room(self, members: int, cost: float = 0.0) -> tuple[Room, list[Member]]:
         room = Room(len(self.seqs) + 1, 0, 10_000)
         found = [Member(self.loop, cost) for _ in range(members)]
         for member in found:
-            room.followers[member] = None
+            room.attach(member)
         self.seqs[room] = 0
         return room, found
 
@@ -117,8 +123,8 @@ def test_who_comes_or_goes_during_a_flush(scene: Scene) -> None:
     scene.commit(room)
     gone, late = members[20], Member(scene.loop)
     assert not gone.heard
-    del room.followers[gone]
-    room.followers[late] = None
+    room.detach(gone)
+    room.attach(late)
     while scene.loop.turn(1):
         pass
     assert not gone.heard and not late.heard

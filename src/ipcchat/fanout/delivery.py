@@ -29,10 +29,15 @@ class Delivery:
     """Owns the order in which rooms are served. Its methods do not await."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, settings: Callable[[], ServerSettings]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: Callable[[], ServerSettings],
+        settle: Callable[[], None],
     ) -> None:
+        """`settle` writes what waits for the end of the turn: a batch does not overtake it."""
         self._loop = loop
         self._settings = settings
+        self._settle = settle
         self._waiting: dict[Room, asyncio.TimerHandle] = {}
         """Rooms that wait for their grid."""
         self._line: deque[Room] = deque()
@@ -75,6 +80,7 @@ class Delivery:
     def _serve(self) -> None:
         """One turn: a slice, of one room or of several small ones."""
         self._scheduled = True  # what begins meanwhile is served below
+        self._settle()
         budget = self._settings().slice_members
         try:
             while self._line and budget > 0:
@@ -101,10 +107,11 @@ class Delivery:
         timer = self._waiting.pop(room, None)
         if timer is not None:
             timer.cancel()
+        self._settle()
         while room.flushing or room.collected:
             if not room.flushing:
                 room.begin()
-            room.step(len(room.followers) + 1)
+            room.step(room.followers + 1)
         if room in self._line:
             self._line.remove(room)
 

@@ -2,6 +2,10 @@
 
 An entry is encoded once, joined to a batch once, and the same `bytes` go to every follower.
 Delivery is fed by the journal's committed feed alone, in order.
+
+A follower is *offered* batches, or its place is *open*: nothing waits for it, and the room sends
+to its socket itself, which costs the kernel's `send` and touches no other object of that follower.
+Its cursor is then the room's own.
 """
 
 import asyncio
@@ -35,29 +39,52 @@ _LIGHT = 16 * 1024
 """Bytes that a follower may get and count as one: copying more costs more than the call."""
 
 
+class Sink(Protocol):
+    """A socket that does not block."""
+
+    def send(self, data: bytes, /) -> int:
+        """How many of the bytes were taken. Raises OSError."""
+
+
 class Follower(Protocol):
     """Who is handed the room's batches: a live subscription."""
 
     def offer(self, first: int, last: int, data: bytes) -> None:
         """The batch of the entries [first..last]."""
 
+    def stuck(self, last: int, rest: memoryview) -> None:
+        """Its place is open no more: its socket did not take this part of the batch that ends with
+        `last`."""
+
+    def step(self) -> None:
+        """The flush in which its place could not be opened is over."""
+
 
 class Room:
     """Owns what was delivered of one room. Its methods do not await."""
 
     __slots__ = (
+        "_at",
         "_batches",
         "_fresh",
         "_left",
+        "_offered",
+        "_open",
         "_reached",
+        "_retired",
+        "_returning",
+        "_served",
+        "_sinks",
+        "_size",
         "_tail",
         "_tail_bytes",
         "_tail_limit",
+        "_unserved",
         "_weight",
         "cost",
         "delivered",
         "flushed_at",
-        "followers",
+        "handed",
         "number",
         "subscribers",
     )
@@ -66,21 +93,35 @@ class Room:
         self.number = number
         self.delivered = delivered
         """seq of the last entry handed out; everything up to it can be read."""
-        self.followers: dict[Follower, None] = {}
-        """Live subscriptions, in the order they came."""
+        self._offered: dict[Follower, None] = {}
+        self._open: dict[Follower, Sink] = {}
         self.subscribers = 0
         """All subscriptions, live or catching up; without any the room is forgotten."""
         self.flushed_at = float("-inf")
         """When the last flush ended, in seconds of the loop's clock."""
         self.cost = 0.0
         """Seconds that it took."""
+        self.handed = 0
+        """Bytes that were handed out, ever."""
         self._fresh: list[bytes] = []
         self._batches: list[tuple[int, int, bytes]] = []
         """Of the flush under way: first and last seq, and the bytes."""
         self._weight = 1
         """How many followers one counts for in this flush."""
+        self._served: list[Follower] = []
+        """Whose place was open when it began, and their sockets; up to `_at` they have had it."""
+        self._sinks: list[Sink] = []
+        self._at = 0
         self._left: list[Follower] = []
-        """Who has not had them."""
+        """To whom it is still to be offered."""
+        self._retired: set[Follower] = set()
+        """Whose place was open then, and is no more."""
+        self._unserved: set[Follower] | None = None
+        """Those behind `_at`, once somebody has asked."""
+        self._returning: dict[Follower, None] = {}
+        """Whose place would be open but for this flush."""
+        self._size = 0
+        """Its bytes."""
         self._reached: list[tuple[int, asyncio.Future[None]]] = []
         """Who waits for a seq to be handed out."""
         self._tail: deque[tuple[str, bytes]] = deque()
@@ -110,7 +151,63 @@ class Room:
     @property
     def flushing(self) -> bool:
         """Whether a flush is under way."""
-        return bool(self._left)
+        return bool(self._left) or self._at < len(self._sinks)
+
+    # --- followers --------------------------------------------------------------------
+
+    @property
+    def followers(self) -> int:
+        """How many live subscriptions there are."""
+        return len(self._offered) + len(self._open)
+
+    def attach(self, follower: Follower) -> None:
+        """From now on it is offered batches; of a flush under way it has everything."""
+        self._offered[follower] = None
+
+    def detach(self, follower: Follower) -> None:
+        """It gets no batch any more."""
+        self._returning.pop(follower, None)
+        self._offered.pop(follower, None)
+        if self._open.pop(follower, None) is not None and self.flushing:
+            self._retired.add(follower)
+
+    def open(self, follower: Follower, sink: Sink, following: int) -> bool:
+        """Opens the place of a follower that waits for seq `following`, and for which nothing
+        else waits. False where that is not to be; where a flush is the cause, its `step` is called
+        after it."""
+        if follower not in self._offered:
+            return False
+        if self.flushing:
+            self._returning[follower] = None
+            return False
+        if following != self.delivered + 1:
+            return False
+        del self._offered[follower]
+        self._open[follower] = sink
+        return True
+
+    def shut(self, follower: Follower) -> tuple[int, int]:
+        """Closes an open place: from now on it is offered batches. The seq that it waits for, and
+        the bytes that the room has handed out up to there."""
+        place = self.place(follower)
+        del self._open[follower]
+        self._offered[follower] = None
+        if self.flushing:
+            self._retired.add(follower)
+            if place[0] <= self.delivered:
+                self._left.append(follower)
+        return place
+
+    def place(self, follower: Follower) -> tuple[int, int]:
+        """Where a follower is whose place is open; see `shut`."""
+        if self._at < len(self._sinks):
+            if self._unserved is None:
+                self._unserved = set(self._served[self._at :])
+            if follower in self._unserved:
+                return self._batches[0][0], self.handed - self._size
+        return self.delivered + 1, self.handed
+
+    # --- a flush ----------------------------------------------------------------------
 
     def begin(self) -> None:
         """Begins to hand what was collected to whoever follows at this moment; see `step`."""
@@ -121,9 +218,12 @@ class Room:
             first = self.delivered + 1
             self.delivered += count
             self._batches.append((first, self.delivered, data))
-        size = sum(len(data) for _, _, data in self._batches)
-        self._weight = 1 + size // _LIGHT
-        self._left = list(self.followers)
+        self._size = sum(len(data) for _, _, data in self._batches)
+        self.handed += self._size
+        self._weight = 1 + self._size // _LIGHT
+        self._served, self._sinks = list(self._open), list(self._open.values())
+        self._at, self._unserved = 0, None
+        self._left = list(self._offered)
         self._left.reverse()
         while self._tail_bytes > self._tail_limit:
             self._tail_bytes -= len(self._tail.popleft()[1])
@@ -153,17 +253,59 @@ class Room:
         Who attaches meanwhile has these batches already, and skips them; who fell back or left
         meanwhile is not served.
         """
-        left, followers = self._left, self.followers
         weight = self._weight
-        served = min(max(1, most // weight), len(left))
-        for _ in range(served):
-            follower = left.pop()
+        most = max(1, most // weight)
+        served = min(most, len(self._sinks) - self._at)
+        if served:
+            self._send(self._at, self._at + served)
+        for _ in range(min(most - served, len(self._left))):
+            follower = self._left.pop()
+            served += 1
             for first, last, data in self._batches:
-                if follower in followers:
+                if follower in self._offered:
                     follower.offer(first, last, data)
-        if not left:
-            self._batches = []
+        if not self.flushing:
+            self._finish()
         return max(1, served) * weight
+
+    def _send(self, start: int, end: int) -> None:
+        """To those whose place is open. This loop is what a delivery costs besides the kernel."""
+        retired = self._retired
+        parts = [data for _, _, data in self._batches]
+        for index, sink in enumerate(self._sinks[start:end], start):
+            if retired and self._served[index] in retired:
+                continue
+            for part, data in enumerate(parts):
+                try:
+                    sent = sink.send(data)
+                except OSError:  # it is full, or gone: its transport finds out
+                    sent = 0
+                if sent != len(data):
+                    self._at, self._unserved = index + 1, None
+                    self._stuck(self._served[index], part, sent)
+                    break
+        self._at, self._unserved = end, None
+
+    def _stuck(self, follower: Follower, part: int, sent: int) -> None:
+        """What a socket did not take of a batch waits for it, and it is offered the others."""
+        del self._open[follower]
+        self._retired.add(follower)
+        self._offered[follower] = None
+        _, last, data = self._batches[part]
+        follower.stuck(last, memoryview(data)[sent:])
+        for first, last, data in self._batches[part + 1 :]:
+            if follower in self._offered:
+                follower.offer(first, last, data)
+
+    def _finish(self) -> None:
+        self._batches, self._served, self._sinks = [], [], []
+        self._at = 0
+        self._retired.clear()
+        returning, self._returning = self._returning, {}
+        for follower in returning:
+            follower.step()
+
+    # --- the tail ---------------------------------------------------------------------
 
     def recent(self, first: int) -> list[bytes] | None:
         """The frames from seq `first` to the last delivered, or None where they are not kept."""

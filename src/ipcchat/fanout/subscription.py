@@ -7,6 +7,9 @@
     LIVE            [a..b] with next == a is sent; next > b is skipped; anything else → PAGING
     LIVE → PAGING   the queue is over its bound: the room's unwritten batches are dropped, and
                     next is the first seq dropped
+    LIVE → OPEN     nothing waits in the connection, and it shows its socket: the room sends to
+                    that itself, and next is the room's own
+    OPEN → LIVE     the socket is full, or the connection has something else that waits
     ANY → OFF       unfollow, follow again, close: the ticket changes, a page on its way is
                     discarded
 
@@ -15,52 +18,22 @@ by the queue's bound and a page, whatever the backlog.
 """
 
 from enum import Enum, auto
-from typing import Protocol
-
-from msgspec import Struct
 
 from ipcchat.entries import Entry
 from ipcchat.errors import JournalError
+from ipcchat.fanout.outlet import Outlet
 from ipcchat.fanout.pager import Pager
 from ipcchat.fanout.room import BATCH, Room, batches
 from ipcchat.journal.journal import Journal
 from ipcchat.wire import codec
 from ipcchat.wire.messages import Gap, Live, Unfollowed
 
-__all__ = ["PAGE", "Outlet", "Phase", "Subscription"]
+__all__ = ["PAGE", "Phase", "Subscription"]
 
 PAGE = 60 * 1024
 """A page closes before so many bytes, and holds at least one entry."""
 _ROWS = 420
 """A page reads at most so many rows: the shortest entry makes a frame of 147 bytes."""
-
-
-class Outlet(Protocol):
-    """Where the batches go: a connection."""
-
-    @property
-    def closing(self) -> float:
-        """Not 0: it takes nothing more."""
-
-    @property
-    def idle(self) -> bool:
-        """Whether a page may be written."""
-
-    @property
-    def takes(self) -> bool:
-        """Whether the transport takes bytes at present."""
-
-    def when_idle(self, subscription: "Subscription") -> None:
-        """The subscription's `step` is called once it is idle."""
-
-    def send(self, message: Struct) -> None:
-        """An event that is never dropped."""
-
-    def deliver(self, subscription: "Subscription", first: int, frames: bytes) -> bool:
-        """A batch that starts with seq `first`; false when the queue is over its bound."""
-
-    def drop(self, subscription: "Subscription") -> int | None:
-        """Drops the subscription's unwritten batches; the first seq dropped, or None."""
 
 
 class Phase(Enum):
@@ -69,12 +42,22 @@ class Phase(Enum):
     OFF = auto()
     PAGING = auto()
     LIVE = auto()
+    OPEN = auto()
 
 
 class Subscription:
     """One connection's place in one room."""
 
-    __slots__ = ("_journal", "_pager", "_ticket", "connection", "next", "phase", "room")
+    __slots__ = (
+        "_journal",
+        "_next",
+        "_pager",
+        "_since",
+        "_ticket",
+        "connection",
+        "phase",
+        "room",
+    )
 
     def __init__(
         self, connection: Outlet, room: Room, journal: Journal, pager: Pager, first: int
@@ -83,38 +66,53 @@ class Subscription:
         self.room = room
         self._journal = journal
         self._pager = pager
-        self.next = first
-        """seq of the next entry to send."""
+        self._next = first
+        self._since = 0
+        """The bytes that the room had handed out when the place was opened."""
         self.phase = Phase.PAGING
         self._ticket = 0
 
+    @property
+    def next(self) -> int:
+        """seq of the next entry to send."""
+        return self.room.place(self)[0] if self.phase is Phase.OPEN else self._next
+
+    @property
+    def sent(self) -> int:
+        """Bytes that the room has sent since the place was opened."""
+        return self.room.place(self)[1] - self._since
+
     def skip_to(self, first: int) -> None:
         """Leaves out what lies before seq `first`, and says so."""
-        self.connection.send(Gap(room=self.room.number, from_=self.next - 1, first=first))
-        self.next = first
+        self.connection.send(Gap(room=self.room.number, from_=self._next - 1, first=first))
+        self._next = first
 
     # --- PAGING -----------------------------------------------------------------------
 
     def step(self) -> None:
         """Goes on from PAGING: attaches, asks for a page, or waits for the connection."""
         connection, room = self.connection, self.room
+        if self.phase is Phase.LIVE:
+            self._open()
         if connection.closing or self.phase is not Phase.PAGING:
             return
         if not connection.idle:
             connection.when_idle(self)
             return
-        missing = room.recent(self.next) if self.next <= room.delivered else []
+        missing = room.recent(self._next) if self._next <= room.delivered else []
         if missing is None or sum(map(len, missing)) > BATCH:
             self._ticket += 1
             ticket = self._ticket
             self._pager.ask(connection, lambda: self._page(ticket))
             return
         if missing:
-            connection.deliver(self, self.next, b"".join(missing))
-        self.next = max(self.next, room.delivered + 1)  # it may begin with what is still to come
+            connection.deliver(self, self._next, b"".join(missing))
+        self._next = max(self._next, room.delivered + 1)  # it may begin with what is still to come
         self.phase = Phase.LIVE
-        room.followers[self] = None
-        connection.send(Live(room=room.number, head=self.next - 1))
+        room.attach(self)
+        connection.send(Live(room=room.number, head=self._next - 1))
+        if connection.sink is not None:
+            connection.when_idle(self)
 
     async def _page(self, ticket: int) -> None:
         if self._ticket != ticket:
@@ -123,7 +121,7 @@ class Subscription:
             # A page of another room came first: this one waits until that has gone out.
             self.connection.when_idle(self)
             return
-        room, after = self.room, self.next - 1
+        room, after = self.room, self._next - 1
         try:
             entries = await self._journal.read(
                 room.number, after=after, upto=room.delivered, limit=_ROWS, size=PAGE
@@ -149,36 +147,66 @@ class Subscription:
                 break
             frames.append(frame)
         first = entries[0].seq if entries else self.room.delivered + 1
-        if first > self.next:
+        if first > self._next:
             self.skip_to(first)
         for count, data in batches(frames):
             # Paused or not: a page is bounded, and the next one waits until this has gone out.
-            self.connection.deliver(self, self.next, data)
-            self.next += count
+            self.connection.deliver(self, self._next, data)
+            self._next += count
 
     # --- LIVE -------------------------------------------------------------------------
 
     def offer(self, first: int, last: int, data: bytes) -> None:
         """The room's batch [first..last]."""
-        if self.next == first:
-            self.next = last + 1
+        if self._next == first:
+            self._next = last + 1
             if not self.connection.deliver(self, first, data):
                 self._fall_back()
-        elif self.next <= last:
+        elif self._next <= last:
             self._fall_back()
 
     def _fall_back(self) -> None:
         dropped = self.connection.drop(self)
         if dropped is not None:
-            self.next = dropped
+            self._next = dropped
         self.phase = Phase.PAGING
-        self.room.followers.pop(self, None)
+        self.room.detach(self)
         self.step()
+
+    # --- OPEN -------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        sink = self.connection.sink
+        if sink is None or self.connection.closing:
+            return
+        if not self.connection.idle:
+            self.connection.when_idle(self)
+        elif self.room.open(self, sink, self._next):
+            self.phase = Phase.OPEN
+            self._since = self.room.place(self)[1]
+            self.connection.lend(self)
+
+    def shut(self) -> None:
+        """The connection has something that waits."""
+        self._next, handed = self.room.shut(self)
+        self._return(handed)
+
+    def stuck(self, last: int, rest: memoryview) -> None:
+        """The socket did not take this part of the batch that ends with `last`."""
+        self._next = last + 1
+        self._return(self.room.handed, rest)
+
+    def _return(self, handed: int, rest: bytes | memoryview = b"") -> None:
+        self.phase = Phase.LIVE
+        self.connection.give_back(self, handed - self._since, rest)
+        self.connection.when_idle(self)
 
     # --- OFF --------------------------------------------------------------------------
 
     def cancel(self) -> None:
         """No further entry is queued; a page on its way is discarded."""
         self._ticket += 1
+        if self.phase is Phase.OPEN:
+            self.connection.give_back(self, self.sent)
         self.phase = Phase.OFF
-        self.room.followers.pop(self, None)
+        self.room.detach(self)

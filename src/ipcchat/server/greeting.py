@@ -21,6 +21,7 @@ from ipcchat.server.access import Peer
 from ipcchat.server.admission import Admission, Stage, Ticket
 from ipcchat.server.connection import LINGER, Connection
 from ipcchat.server.eventlog import EventLog
+from ipcchat.sockets.stream import Stream
 from ipcchat.trust.identity import NO_TLS
 from ipcchat.wire import codec
 from ipcchat.wire.messages import Error
@@ -258,12 +259,17 @@ class Reception:
         ticket, admission = guest.ticket, self._admission
         if admission is not None and ticket is not None:
             admission.numbered(ticket, connection.number)
-        left = max(0.001, guest.deadline - self._loop.time())
-        timeouts = {"ssl_handshake_timeout": left, "ssl_shutdown_timeout": LINGER} if tls else {}
         try:
-            await self._loop.connect_accepted_socket(
-                lambda: connection, guest.sock, ssl=tls, **timeouts
-            )
+            if tls is None:
+                Stream(self._loop, guest.sock, connection)
+            else:
+                await self._loop.connect_accepted_socket(
+                    lambda: connection,
+                    guest.sock,
+                    ssl=tls,
+                    ssl_handshake_timeout=max(0.001, guest.deadline - self._loop.time()),
+                    ssl_shutdown_timeout=LINGER,
+                )
         except OSError as error:  # ssl.SSLError, too
             self._log.debug("handshake", f"{guest.peer.address}: {error}")
             return False

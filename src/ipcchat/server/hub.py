@@ -13,6 +13,7 @@ from typing import Any
 from ipcchat.entries import Entry, now_ms
 from ipcchat.errors import Refused
 from ipcchat.fanout.delivery import Delivery
+from ipcchat.fanout.outlet import Tick
 from ipcchat.fanout.pager import Pager
 from ipcchat.fanout.room import Room
 from ipcchat.fanout.subscription import Subscription
@@ -22,7 +23,7 @@ from ipcchat.journal.sight import HIDDEN_ROOMS
 from ipcchat.search.index import Index
 from ipcchat.server.access import Peer
 from ipcchat.server.admission import Admission
-from ipcchat.server.connection import Connection, Tick
+from ipcchat.server.connection import Connection
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.presence import PresenceBoard
 from ipcchat.server.rates import Rates
@@ -130,7 +131,7 @@ class Hub:
         self.asking: dict[str, Stranger] = {}
         """Key of the nick → who asked to join under it; the oldest is forgotten first."""
         self._asks = Rates(*_ASKS)
-        self._delivery = Delivery(loop, lambda: self.settings)
+        self._delivery = Delivery(loop, lambda: self.settings, self.tick.flush)
         journal.linger = self._delivery.rest
         self._rooms: dict[int, Room] = {}
         self._devices: dict[tuple[int, str], Session] = {}

@@ -22,26 +22,23 @@ from msgspec import Struct
 from ipcchat import names, paths
 from ipcchat.entries import SERVER, now_ms
 from ipcchat.errors import FileError, RemoteProtocolError, SettingError
+from ipcchat.fanout.outlet import Tick
 from ipcchat.journal import open_journal
 from ipcchat.journal.drafts import Draft
 from ipcchat.journal.journal import Journal
 from ipcchat.search.index import Index
 from ipcchat.server.access import OPERATOR, Peer
 from ipcchat.server.admission import Admission
-from ipcchat.server.connection import LINGER, Connection, Tick
+from ipcchat.server.connection import LINGER, Connection
 from ipcchat.server.effects import Effects
 from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub
-from ipcchat.server.listener import (
-    Listener,
-    open_tcp,
-    open_unix,
-    raise_descriptors,
-    refuse_plain,
-)
+from ipcchat.server.listener import Listener, refuse_plain
 from ipcchat.server.login import Door
 from ipcchat.server.requests import Gate
 from ipcchat.settings import ServerSettings
+from ipcchat.sockets.listening import open_tcp, open_unix, raise_descriptors
+from ipcchat.sockets.stream import Stream
 from ipcchat.trust.security import Security
 from ipcchat.wire.messages import Bye, Error
 from ipcchat.wire.protocol import State
@@ -329,8 +326,7 @@ class Server:
         for sock in (ours, theirs):
             sock.setblocking(False)
         connection = self._connection(Peer("console", "console", operator=True))
-        loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(lambda: connection, ours)
+        Stream(asyncio.get_running_loop(), ours, connection)
         return theirs
 
     def _connection(self, peer: Peer) -> Connection:

@@ -1,0 +1,1 @@
+"""Sockets: how they are opened, and how bytes leave and come."""
