@@ -29,7 +29,7 @@ class Member:
     def step(self) -> None:
         raise AssertionError("its place is never open")
 
-    def stuck(self, last: int, rest: memoryview) -> None:
+    def stuck(self, last: int, rest: memoryview, handed: int) -> None:
         raise AssertionError("its place is never open")
 
 

@@ -86,7 +86,7 @@ class Delivery:
             while self._line and budget > 0:
                 room = self._line[0]
                 start = self._loop.time()
-                budget -= room.step(budget)
+                budget -= self._step(room, budget)
                 now = self._loop.time()
                 room.cost += now - start
                 self._line.popleft()
@@ -102,6 +102,15 @@ class Delivery:
             if self._scheduled:
                 self._loop.call_soon(self._serve)
 
+    def _step(self, room: Room, most: int) -> int:
+        """One that can't be served, which is a fault of ours, keeps nobody else from it."""
+        while True:
+            try:
+                return room.step(most)
+            except Exception as error:
+                told = {"message": "a follower could not be served", "exception": error}
+                self._loop.call_exception_handler(told)
+
     def flush(self, room: Room) -> None:
         """Hands out at once, to everybody, all that a room has collected."""
         timer = self._waiting.pop(room, None)
@@ -111,7 +120,7 @@ class Delivery:
         while room.flushing or room.collected:
             if not room.flushing:
                 room.begin()
-            room.step(room.followers + 1)
+            self._step(room, room.followers + 1)
         if room in self._line:
             self._line.remove(room)
 

@@ -73,7 +73,11 @@ class Tick:
         while self._outlets:
             outlets, self._outlets = self._outlets, []
             for outlet in outlets:
-                outlet.pump()
+                try:
+                    outlet.pump()
+                except Exception as error:  # a fault of ours: the others go on
+                    told = {"message": "a connection could not be written", "exception": error}
+                    self._loop.call_exception_handler(told)
 
 
 class Outlet(asyncio.BufferedProtocol):

@@ -52,9 +52,9 @@ class Follower(Protocol):
     def offer(self, first: int, last: int, data: bytes) -> None:
         """The batch of the entries [first..last]."""
 
-    def stuck(self, last: int, rest: memoryview) -> None:
+    def stuck(self, last: int, rest: memoryview, handed: int) -> None:
         """Its place is open no more: its socket did not take this part of the batch that ends with
-        `last`."""
+        `last`, of all the bytes that were handed out up to `handed`."""
 
     def step(self) -> None:
         """The flush in which its place could not be opened is over."""
@@ -119,9 +119,9 @@ class Room:
         self._unserved: set[Follower] | None = None
         """Those behind `_at`, once somebody has asked."""
         self._returning: dict[Follower, None] = {}
-        """Whose place would be open but for this flush."""
+        """Whose place would be open but for the flush."""
         self._size = 0
-        """Its bytes."""
+        """Bytes of the flush."""
         self._reached: list[tuple[int, asyncio.Future[None]]] = []
         """Who waits for a seq to be handed out."""
         self._tail: deque[tuple[str, bytes]] = deque()
@@ -151,7 +151,7 @@ class Room:
     @property
     def flushing(self) -> bool:
         """Whether a flush is under way."""
-        return bool(self._left) or self._at < len(self._sinks)
+        return bool(self._batches)
 
     # --- followers --------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ class Room:
             for first, last, data in self._batches:
                 if follower in self._offered:
                     follower.offer(first, last, data)
-        if not self.flushing:
+        if not self._left and self._at == len(self._sinks):
             self._finish()
         return max(1, served) * weight
 
@@ -292,7 +292,8 @@ class Room:
         self._retired.add(follower)
         self._offered[follower] = None
         _, last, data = self._batches[part]
-        follower.stuck(last, memoryview(data)[sent:])
+        left = len(data) - sent + sum(len(data) for _, _, data in self._batches[part + 1 :])
+        follower.stuck(last, memoryview(data)[sent:], self.handed - left)
         for first, last, data in self._batches[part + 1 :]:
             if follower in self._offered:
                 follower.offer(first, last, data)

@@ -191,10 +191,10 @@ class Subscription:
         self._next, handed = self.room.shut(self)
         self._return(handed)
 
-    def stuck(self, last: int, rest: memoryview) -> None:
+    def stuck(self, last: int, rest: memoryview, handed: int) -> None:
         """The socket did not take this part of the batch that ends with `last`."""
         self._next = last + 1
-        self._return(self.room.handed, rest)
+        self._return(handed, rest)
 
     def _return(self, handed: int, rest: bytes | memoryview = b"") -> None:
         self.phase = Phase.LIVE

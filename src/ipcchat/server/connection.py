@@ -113,7 +113,11 @@ class Connection(Outlet):
             self._owner.received(self, values)
 
     def eof_received(self) -> bool:
-        return False  # the transport closes itself once everything is sent
+        if not self.closing and self.transport is not None:
+            last = b"".join(self.clear())
+            self.closing = self._loop.time()
+            self.transport.write(last)
+        return False  # the transport closes itself once that is sent
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = self.closing or self._loop.time()
@@ -192,6 +196,9 @@ class Connection(Outlet):
 
     def note_progress(self, now: float) -> None:
         """Called from time to time: bytes that the peer's side has taken since count as life."""
+        alive = now - max(self.heard, self.progress) < self._owner.settings.idle_after / 4
+        if alive and self.idle and not self.closing:
+            return
         taken = self._look()
         if taken > self._taken:
             self._taken = taken

@@ -88,7 +88,7 @@ class Effects:
             subscription = session.subscriptions.get(entry.room)
             if subscription is not None and entry.seq < (first or 0) <= subscription.next:
                 continue  # it has come in again since, and follows from there
-            if self._hub.unfollow(session, entry.room):
+            if self._hub.unfollow(session, entry.room, drop=False):
                 session.connection.send(Unfollowed(room=entry.room, code=code))
         self._hub.presence.moved(entry.room, account, "parted")
         self._hub.rooms_changed(account)

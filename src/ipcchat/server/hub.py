@@ -287,13 +287,15 @@ class Hub:
         room.subscribers += 1
         return subscription
 
-    def unfollow(self, session: Session, number: int) -> bool:
-        """Ends a subscription, with what is queued for it; false where there is none."""
+    def unfollow(self, session: Session, number: int, drop: bool = True) -> bool:
+        """Ends a subscription, with what is queued for it where `drop`; false where there is
+        none."""
         subscription = session.subscriptions.pop(number, None)
         if subscription is None:
             return False
         subscription.cancel()
-        subscription.connection.drop(subscription)
+        if drop:
+            subscription.connection.drop(subscription)
         subscription.room.subscribers -= 1
         if not subscription.room.subscribers:
             self._rooms.pop(number, None)

@@ -45,7 +45,6 @@ from ipcchat.wire.protocol import State
 
 __all__ = ["Server"]
 
-"""The data directory that keeps nothing."""
 _SPARE = 64
 """Open files that are not connections."""
 _FIXED = (

@@ -48,7 +48,7 @@ class Stream(asyncio.Transport):
         self._reading = True
         protocol.connection_made(self)
         if self._reading:
-            loop.add_reader(self._fd, self._readable)
+            self._watch()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`socket`, or `sink`: the same, to which others may send while nothing waits here."""
@@ -74,7 +74,13 @@ class Stream(asyncio.Transport):
     def resume_reading(self) -> None:
         if not self._reading and not self._closing:
             self._reading = True
+            self._watch()
+
+    def _watch(self) -> None:
+        try:
             self._loop.add_reader(self._fd, self._readable)
+        except OSError as error:  # the kernel watches no more than it watches
+            self._lose(error)
 
     def _readable(self) -> None:
         try:
@@ -121,7 +127,11 @@ class Stream(asyncio.Transport):
         sent = self._send(data)
         if sent < len(data) and not self._lost:
             self._rest = memoryview(data)[sent:]
-            self._loop.add_writer(self._fd, self._writable)
+            try:
+                self._loop.add_writer(self._fd, self._writable)
+            except OSError as error:
+                self._lose(error)
+                return
             self._protocol.pause_writing()
 
     def _send(self, data: bytes | memoryview) -> int:
