@@ -407,8 +407,12 @@ async def test_what_was_acknowledged_is_in_the_history_though_the_room_rests() -
         assert [entry.seq for entry in page.entries] == [said.seq]
 
 
-def reading(client: RawClient) -> asyncio.ReadTransport:
-    return cast(asyncio.ReadTransport, client.writer.transport)
+def read(client: RawClient, on: bool) -> None:
+    """Whether the client takes anything."""
+    size = 1 << 20 if on else 4096
+    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+    transport = cast(asyncio.ReadTransport, client.writer.transport)
+    (transport.resume_reading if on else transport.pause_reading)()
 
 
 async def choke(server: Server, client: RawClient, talker: RawClient, room: int) -> int:
@@ -416,11 +420,10 @@ async def choke(server: Server, client: RawClient, talker: RawClient, room: int)
     session = next(it for it in server._hub.sessions.values() if it.nick == client.nick)
     transport = session.connection.transport
     assert transport is not None
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    reading(client).pause_reading()
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+    read(client, False)
     seq = 0
-    while session.connection.unsent < 20_000:
+    while session.connection.unsent < 120_000:
         seq = (await talker.say(room, "x" * 4000)).seq
     return seq
 
@@ -441,7 +444,7 @@ async def test_who_is_removed_while_its_socket_is_full_still_gets_its_last_entri
         gone = await bob.ask(RoomUninvite(bob.next_id(), draft(), room=made.room, nick="ann"))
         assert gone.seq == last + 1
         await bob.say(made.room, "now we are alone")
-        reading(ann).resume_reading()
+        read(ann, True)
         await ann.take(lambda value: isinstance(value, Unfollowed))
         seqs = [value.seq for value in ann.values if isinstance(value, Entry)]
         assert seqs == list(range(seqs[0], gone.seq + 1))
@@ -466,7 +469,7 @@ async def test_who_ends_its_own_side_gets_what_waits() -> None:
         async with asyncio.timeout(5):
             while not session.connection.closing:  # noqa: ASYNC110 - till it is heard
                 await asyncio.sleep(0)
-        reading(ann).resume_reading()
+        read(ann, True)
         while await ann.receive():
             pass
         seqs = [value.seq for value in ann.values if isinstance(value, Entry)]

@@ -186,6 +186,11 @@ class Outlet(asyncio.BufferedProtocol):
         """The socket to which a room may send while the connection is idle; none with TLS."""
         return None if self.transport is None else self.transport.get_extra_info("sink")
 
+    @property
+    def lent(self) -> bool:
+        """Whether a room sends to the socket: nothing waits then."""
+        return bool(self._lent)
+
     def lend(self, subscription: Source) -> None:
         """The subscription's room sends to the socket from now on. Before anything has to wait,
         `shut` is called."""

@@ -197,8 +197,8 @@ class Connection(Outlet):
     def note_progress(self, now: float) -> None:
         """Called from time to time: bytes that the peer's side has taken since count as life."""
         alive = now - max(self.heard, self.progress) < self._owner.settings.idle_after / 4
-        if alive and self.idle and not self.closing:
-            return
+        if alive and self.lent:
+            return  # nothing waits, and adding up what its rooms have sent costs a little for each
         taken = self._look()
         if taken > self._taken:
             self._taken = taken
