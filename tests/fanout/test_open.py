@@ -60,11 +60,13 @@ class Scene:
         self.sockets: list[socket.socket] = []
         self.writers: list[Writer] = []
 
-    def follower(self, *numbers: int) -> tuple["Reader", Writer, list[Subscription]]:
-        """A peer whose connection follows these rooms."""
+    def follower(
+        self, *numbers: int, room: int = 4096
+    ) -> tuple["Reader", Writer, list[Subscription]]:
+        """A peer whose connection follows these rooms; its socket has room for so many bytes."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
         theirs.setblocking(False)
         self.sockets.append(theirs)
         writer = Writer(self)
@@ -239,6 +241,29 @@ async def test_a_batch_larger_than_a_write_goes_on_where_the_socket_was_full(sce
     assert await slow.seqs({1: 60}) == {1: list(range(1, 61))}
     await until(lambda: not writer.unsent)
     assert writer.sent == slow.bytes
+
+
+async def test_several_batches_go_to_sockets_that_take_them_all(scene: Scene) -> None:
+    several = [scene.follower(1, room=200_000) for _ in range(5)]
+    await opened(*(each for _, _, (each,) in several))
+    scene.commit(1, *(["y" * 4000] * 45))  # three batches
+    following = several[-1][2][0]
+    assert following.next == 1
+    for reader, _, _ in several:
+        assert await reader.seqs({1: 45}) == {1: list(range(1, 46))}
+    assert following.next == 46
+    assert all(each.phase is Phase.OPEN for _, _, (each,) in several)
+
+
+async def test_a_socket_may_be_full_in_a_later_batch(scene: Scene) -> None:
+    several = [scene.follower(1, room=50_000) for _ in range(5)]
+    await opened(*(each for _, _, (each,) in several))
+    scene.commit(1, *(["y" * 4000] * 60))  # four batches
+    for reader, _, _ in several:
+        assert await reader.seqs({1: 60}) == {1: list(range(1, 61))}
+    await opened(*(each for _, _, (each,) in several))
+    for reader, writer, _ in several:
+        assert writer.sent == reader.bytes
 
 
 async def test_who_leaves_in_the_midst_of_a_flush_gets_nothing(scene: Scene) -> None:

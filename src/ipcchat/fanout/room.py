@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from operator import length_hint
 from typing import Protocol
 
 from ipcchat.entries import Entry
@@ -60,6 +61,16 @@ class Follower(Protocol):
         """The flush in which its place could not be opened is over."""
 
 
+class _Retired:
+    """In the place of a socket that is to get nothing."""
+
+    def send(self, data: bytes, /) -> int:
+        return len(data)
+
+
+_RETIRED = _Retired()
+
+
 class Room:
     """Owns what was delivered of one room. Its methods do not await."""
 
@@ -70,12 +81,12 @@ class Room:
         "_left",
         "_offered",
         "_open",
+        "_part",
         "_reached",
         "_retired",
         "_returning",
         "_served",
         "_sinks",
-        "_size",
         "_tail",
         "_tail_bytes",
         "_tail_limit",
@@ -109,8 +120,11 @@ class Room:
         self._weight = 1
         """How many followers one counts for in this flush."""
         self._served: list[Follower] = []
-        """Whose place was open when it began, and their sockets; up to `_at` they have had it."""
+        """Whose place was open when it began."""
         self._sinks: list[Sink] = []
+        """Their sockets, while they are sent to: batch by batch."""
+        self._part = 0
+        """The batch that they are sent; those before `_at` have had it."""
         self._at = 0
         self._left: list[Follower] = []
         """To whom it is still to be offered."""
@@ -120,8 +134,6 @@ class Room:
         """Those behind `_at`, once somebody has asked."""
         self._returning: dict[Follower, None] = {}
         """Whose place would be open but for the flush."""
-        self._size = 0
-        """Bytes of the flush."""
         self._reached: list[tuple[int, asyncio.Future[None]]] = []
         """Who waits for a seq to be handed out."""
         self._tail: deque[tuple[str, bytes]] = deque()
@@ -200,11 +212,12 @@ class Room:
 
     def place(self, follower: Follower) -> tuple[int, int]:
         """Where a follower is whose place is open; see `shut`."""
-        if self._at < len(self._sinks):
+        if self._sinks:
             if self._unserved is None:
                 self._unserved = set(self._served[self._at :])
-            if follower in self._unserved:
-                return self._batches[0][0], self.handed - self._size
+            missing = self._batches[self._part + (follower not in self._unserved) :]
+            if missing:
+                return missing[0][0], self.handed - sum(len(data) for _, _, data in missing)
         return self.delivered + 1, self.handed
 
     # --- a flush ----------------------------------------------------------------------
@@ -218,11 +231,12 @@ class Room:
             first = self.delivered + 1
             self.delivered += count
             self._batches.append((first, self.delivered, data))
-        self._size = sum(len(data) for _, _, data in self._batches)
-        self.handed += self._size
-        self._weight = 1 + self._size // _LIGHT
+        size = sum(len(data) for _, _, data in self._batches)
+        self.handed += size
+        self._weight = 1 + size // _LIGHT
         self._served, self._sinks = list(self._open), list(self._open.values())
-        self._at, self._unserved = 0, None
+        self._part = self._at = 0
+        self._unserved = None
         self._left = list(self._offered)
         self._left.reverse()
         while self._tail_bytes > self._tail_limit:
@@ -255,52 +269,58 @@ class Room:
         """
         weight = self._weight
         most = max(1, most // weight)
-        served = min(most, len(self._sinks) - self._at)
-        if served:
-            self._send(self._at, self._at + served)
+        served = self._send(most) if self._sinks else 0
         for _ in range(min(most - served, len(self._left))):
             follower = self._left.pop()
             served += 1
             for first, last, data in self._batches:
                 if follower in self._offered:
                     follower.offer(first, last, data)
-        if not self._left and self._at == len(self._sinks):
+        if not self._left and not self._sinks:
             self._finish()
         return max(1, served) * weight
 
-    def _send(self, start: int, end: int) -> None:
-        """To those whose place is open. This loop is what a delivery costs besides the kernel."""
-        retired = self._retired
-        parts = [data for _, _, data in self._batches]
-        for index, sink in enumerate(self._sinks[start:end], start):
-            if retired and self._served[index] in retired:
-                continue
-            for part, data in enumerate(parts):
-                try:
-                    sent = sink.send(data)
-                except OSError:  # it is full, or gone: its transport finds out
-                    sent = 0
-                if sent != len(data):
-                    self._at, self._unserved = index + 1, None
-                    self._stuck(self._served[index], part, sent)
-                    break
-        self._at, self._unserved = end, None
+    def _send(self, most: int) -> int:
+        """To those whose place is open. Its inner loop is what a delivery costs besides the
+        kernel's part."""
+        start = self._at
+        sinks = self._sinks[start : start + most]
+        if self._retired:
+            for index, follower in enumerate(self._served[start : start + most]):
+                if follower in self._retired:
+                    sinks[index] = _RETIRED
+        data = self._batches[self._part][2]
+        size = len(data)
+        left = iter(sinks)
+        for sink in left:
+            try:
+                sent = sink.send(data)
+            except OSError:  # it is full, or gone: its transport finds out
+                sent = 0
+            if sent != size:
+                self._at, self._unserved = start + len(sinks) - length_hint(left), None
+                self._stuck(self._served[self._at - 1], sent)
+        self._at, self._unserved = start + len(sinks), None
+        if self._at == len(self._sinks):
+            self._part, self._at = self._part + 1, 0
+            if self._part == len(self._batches):
+                self._sinks = []
+        return len(sinks)
 
-    def _stuck(self, follower: Follower, part: int, sent: int) -> None:
-        """What a socket did not take of a batch waits for it, and it is offered the others."""
+    def _stuck(self, follower: Follower, sent: int) -> None:
+        """What a socket did not take of the batch waits for it, and it is offered the others."""
         del self._open[follower]
         self._retired.add(follower)
         self._offered[follower] = None
-        _, last, data = self._batches[part]
-        left = len(data) - sent + sum(len(data) for _, _, data in self._batches[part + 1 :])
+        (_, last, data), *others = self._batches[self._part :]
+        left = len(data) - sent + sum(len(data) for _, _, data in others)
         follower.stuck(last, memoryview(data)[sent:], self.handed - left)
-        for first, last, data in self._batches[part + 1 :]:
+        for first, last, data in others:
             if follower in self._offered:
                 follower.offer(first, last, data)
 
     def _finish(self) -> None:
-        self._batches, self._served, self._sinks = [], [], []
-        self._at = 0
+        self._batches, self._served = [], []
         self._retired.clear()
         returning, self._returning = self._returning, {}
         for follower in returning:
