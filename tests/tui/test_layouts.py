@@ -238,6 +238,7 @@ def test_help_fits_at_every_size(shown: Terminal) -> None:
         shown.wait(lambda text: "/keys lists the keys" in " ".join(text.replace("│", " ").split()))
         whole(shown)
     shown.line("/keys")
+    shown.wait("Enter – send the line")
     for columns, lines in SIZES:
         shown.resize(columns, lines)
         shown.type("\x1b[1;5F")
