@@ -1,9 +1,7 @@
 """Saying, following, resuming: the contract of a subscription, through real sockets."""
 
 import asyncio
-import socket
 from pathlib import Path
-from typing import cast
 
 import pytest
 from msgspec import Struct
@@ -11,22 +9,18 @@ from tests.support import RawClient, draft, serve
 
 from ipcchat.entries import Cursor, Entry
 from ipcchat.errors import RemoteProtocolError
-from ipcchat.server.server import Server
 from ipcchat.wire.messages import (
     Done,
     Error,
     Follow,
     Gap,
     History,
-    Join,
     Live,
     Ok,
     Part,
     Ping,
     Read,
-    RoomInvite,
     Rooms,
-    RoomUninvite,
     Say,
     Topic,
     Unfollow,
@@ -405,73 +399,3 @@ async def test_what_was_acknowledged_is_in_the_history_though_the_room_rests() -
         await bob.ask(Unfollow(bob.next_id(), LOBBY))
         page = await ann.take(lambda value: getattr(value, "id", None) == history.id)
         assert [entry.seq for entry in page.entries] == [said.seq]
-
-
-def read(client: RawClient, on: bool) -> None:
-    """Whether the client takes anything."""
-    size = 1 << 20 if on else 4096
-    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-    transport = cast(asyncio.ReadTransport, client.writer.transport)
-    (transport.resume_reading if on else transport.pause_reading)()
-
-
-async def choke(server: Server, client: RawClient, talker: RawClient, room: int) -> int:
-    """The client reads no more, and its socket is full: the last seq that was said."""
-    session = next(it for it in server._hub.sessions.values() if it.nick == client.nick)
-    transport = session.connection.transport
-    assert transport is not None
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
-    read(client, False)
-    seq = 0
-    while session.connection.unsent < 120_000:
-        seq = (await talker.say(room, "x" * 4000)).seq
-    return seq
-
-
-@pytest.mark.asyncio
-async def test_who_is_removed_while_its_socket_is_full_still_gets_its_last_entries() -> None:
-    async with (
-        serve() as server,
-        RawClient.login(server.addresses[0], "ann") as ann,
-        RawClient.login(server.addresses[0], "bob") as bob,
-    ):
-        made = await bob.ask(Join(bob.next_id(), draft(), name="#den", private=True))
-        await bob.ask(RoomInvite(bob.next_id(), draft(), room=made.room, nick="ann"))
-        await ann.join("#den")
-        await ann.follow(made.room)
-        await ann.live(made.room)
-        last = await choke(server, ann, bob, made.room)
-        gone = await bob.ask(RoomUninvite(bob.next_id(), draft(), room=made.room, nick="ann"))
-        assert gone.seq == last + 1
-        await bob.say(made.room, "now we are alone")
-        read(ann, True)
-        await ann.take(lambda value: isinstance(value, Unfollowed))
-        seqs = [value.seq for value in ann.values if isinstance(value, Entry)]
-        assert seqs == list(range(seqs[0], gone.seq + 1))
-        await ann.ask(Ping(ann.next_id()))
-        assert seqs == [value.seq for value in ann.values if isinstance(value, Entry)]
-
-
-@pytest.mark.asyncio
-async def test_who_ends_its_own_side_gets_what_waits() -> None:
-    async with (
-        serve() as server,
-        RawClient.login(server.addresses[0], "ann") as ann,
-        RawClient.login(server.addresses[0], "bob") as bob,
-    ):
-        await ann.follow(LOBBY)
-        await ann.live(LOBBY)
-        last = await choke(server, ann, bob, LOBBY)
-        session = next(it for it in server._hub.sessions.values() if it.nick == "ann")
-        for _ in range(50):
-            ann.send(Ping(ann.next_id()))
-        ann.writer.write_eof()
-        async with asyncio.timeout(5):
-            while not session.connection.closing:  # noqa: ASYNC110 - till it is heard
-                await asyncio.sleep(0)
-        read(ann, True)
-        while await ann.receive():
-            pass
-        seqs = [value.seq for value in ann.values if isinstance(value, Entry)]
-        assert seqs[-1] == last
-        assert sum(isinstance(value, Ok) and type(value) is Ok for value in ann.values) == 50
