@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from ipcchat.entries import Entry
+from ipcchat.facts import fact
 from ipcchat.files import WholeFile, shown
 from ipcchat.text import visible
 
@@ -79,32 +80,9 @@ def as_text(entry: Entry, time_format: str = "%H:%M") -> str:
 
 def _said(entry: Entry, body: str) -> str:
     nick = _line(entry.nick) or "the server"
-    match entry.kind, entry.style, body:
-        case "message", "me", _:
-            return f"* {nick} {body}"
-        case "message", _, _:
-            return f"<{nick}> {body}"
-        case "topic", _, "":
-            return f"-- {nick} cleared the topic"
-        case "topic", _, _:
-            return f"-- {nick} set the topic: {body}"
-        case "create", _, _:
-            return f"-- {nick} made the room {body or 'for two'}"
-        case "rename", _, _:
-            return f"-- {nick} renamed the room to {body}"
-        case "kick", _, _:
-            return f"-- {nick} removed {body}"
-        case "join", _, _:
-            return f"-- {nick} came in"
-        case "part", _, _:
-            return f"-- {nick} left"
-        case "invite", _, _:
-            return f"-- {nick} invited {body}"
-        case "uninvite", _, _:
-            return f"-- {nick} took back the invitation of {body}"
-        case "decline", _, _:
-            return f"-- {nick} declined the invitation"
-    return f"-- {nick}: {_line(entry.kind)} {body}".rstrip()
+    if entry.kind != "message":
+        return f"-- {fact(_line(entry.kind), nick, body)}"
+    return f"* {nick} {body}" if entry.style == "me" else f"<{nick}> {body}"
 
 
 # --- formats ------------------------------------------------------------------------------

@@ -344,7 +344,7 @@ def test_no_row_is_wider_than_the_window(
     ("kind", "text", "shown"),
     [
         ("create", "#lab", "bob made #lab"),
-        ("create", "", "bob made this room"),
+        ("create", "", "bob made this room for two"),
         ("join", "", "bob came in"),
         ("part", "", "bob left"),
         ("invite", "zoe", "bob invited zoe"),
@@ -353,7 +353,8 @@ def test_no_row_is_wider_than_the_window(
         ("kick", "zoe: spam", "bob removed zoe: spam"),
         ("topic", "", "bob cleared the topic"),
         ("topic", "{nick} {0}", "bob set the topic: {nick} {0}"),
-        ("later", "", "(later)"),
+        ("later", "", "bob (later)"),
+        ("later", "x", "bob: x (later)"),
     ],
 )
 def test_facts_of_a_room_are_sentences(kind: str, text: str, shown: str) -> None:

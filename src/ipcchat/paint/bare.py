@@ -3,8 +3,8 @@ wrap, so that a link copied from it is whole."""
 
 from ipcchat.client.model import Model, Notice
 from ipcchat.entries import Entry
+from ipcchat.facts import fact
 from ipcchat.paint.cells import clusters, span
-from ipcchat.paint.rows import fact
 
 __all__ = ["lines"]
 
@@ -49,5 +49,5 @@ def _text(line: Entry | Notice) -> str:
     if isinstance(line, Notice):
         return line.text if line.level == "bare" else f"-- {line.text}"
     if line.kind != "message":
-        return f"-- {fact(line)}"
+        return f"-- {fact(line.kind, line.nick, line.text)}"
     return f"* {line.nick} {line.text}" if line.style == "me" else f"{line.nick}: {line.text}"

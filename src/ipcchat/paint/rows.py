@@ -18,12 +18,13 @@ from ipcchat.client.lines import Hole
 from ipcchat.client.model import Line, Model, Notice, Pending, RoomView
 from ipcchat.clock import local
 from ipcchat.entries import Entry
+from ipcchat.facts import fact
 from ipcchat.paint.cells import clip, columns
 from ipcchat.paint.row import Part, Row, row
 from ipcchat.paint.theme import nick_style
 from ipcchat.paint.wrap import wrap
 
-__all__ = ["Layout", "RowMaker", "fact"]
+__all__ = ["Layout", "RowMaker"]
 
 _CACHE = 4096
 """Lines whose rows are kept."""
@@ -167,7 +168,7 @@ class RowMaker:
             style = "mention" if self._model.mentions(entry) else "me"
             return self._body(head, f"{entry.nick} {entry.text}", style)
         head = self._head(entry.time, "--", "notice")
-        return self._body(head, fact(entry), "notice")
+        return self._body(head, fact(entry.kind, entry.nick, entry.text), "notice")
 
     def pending(self, pending: Pending) -> list[Row]:
         """The rows of one's own line that has no entry yet."""
@@ -239,29 +240,3 @@ def _marker(width: int) -> Row:
     left = "- " * ((width - len(words)) // 4)
     right = " -" * ((width - len(words) - len(left)) // 2)
     return row(("marker", (left.rstrip() + words + right.lstrip())[:width]))
-
-
-_FACTS = {
-    "create": "{by} made {text}",
-    "rename": "{nick} renamed the room to {text}",
-    "topic": "{nick} set the topic: {text}",
-    "kick": "{by} removed {text}",
-    "join": "{nick} came in",
-    "part": "{nick} left",
-    "invite": "{nick} invited {text}",
-    "uninvite": "{nick} took back the invitation of {text}",
-    "decline": "{nick} declined the invitation",
-}
-"""Kind of entry → what it says; `by`: a nick, or who the server itself is."""
-_UNNAMED = {"create": "{by} made this room", "topic": "{nick} cleared the topic"}
-"""The same of those without a text."""
-
-
-def fact(entry: Entry) -> str:
-    """What an entry that is no message says."""
-    told = (
-        _FACTS.get(entry.kind) if entry.text else _UNNAMED.get(entry.kind, _FACTS.get(entry.kind))
-    )
-    if told is not None:
-        return told.format(by=entry.nick or "the server", nick=entry.nick, text=entry.text)
-    return f"{entry.nick}: {entry.text} ({entry.kind})" if entry.text else f"({entry.kind})"

@@ -11,6 +11,7 @@ from datetime import datetime
 from ipcchat.client.room import Notice, Pending, RoomView
 from ipcchat.entries import Entry
 from ipcchat.errors import IpcchatError
+from ipcchat.facts import fact
 
 __all__ = [
     "WAY",
@@ -58,7 +59,7 @@ def entry(said: Entry, *, account: int, mention: bool = False, room: str = "") -
         who = f"you to {room[1:]}" if own else f"from {said.nick}"
         return f"{who}: * {said.nick} {_flat(said.text)}" if said.style else _said(who, said.text)
     if said.kind != "message":
-        body = _flat(_fact(said, "you" if own else said.nick or "the server"))
+        body = _flat(fact(said.kind, "you" if own else said.nick, said.text))
         return f"in {room}, {body}" if room else body
     if said.style == "me":
         body = f"* {said.nick} {_flat(said.text)}"
@@ -67,31 +68,6 @@ def entry(said: Entry, *, account: int, mention: bool = False, room: str = "") -
     if room:
         body = f"in {room}, {body}"
     return f"(to you) {body}" if mention else body
-
-
-def _fact(said: Entry, who: str) -> str:
-    """What an entry that is no message says."""
-    match said.kind:
-        case "topic":
-            return f"{who} set the topic: {said.text}" if said.text else f"{who} cleared the topic"
-        case "create":
-            return f"{who} made {said.text or 'this room for two'}"
-        case "rename":
-            return f"{who} renamed the room to {said.text}"
-        case "kick":
-            return f"{who} removed {said.text}"
-        case "join":
-            return f"{who} came in"
-        case "part":
-            return f"{who} left"
-        case "invite":
-            return f"{who} invited {said.text}"
-        case "uninvite":
-            return f"{who} took back the invitation of {said.text}"
-        case "decline":
-            return f"{who} declined the invitation"
-        case _:
-            return f"{who}: {said.text} ({said.kind})" if said.text else f"{who} ({said.kind})"
 
 
 def notice(local: Notice) -> str:
