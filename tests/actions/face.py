@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from tests.client.peer import until
 from tests.client.test_session import sitting
+from tests.support import serve
 
 from ipcchat.actions.face import Desk, SearchOk
+from ipcchat.actions.presence import known
 from ipcchat.actions.question import Question
 from ipcchat.actions.table import ACTIONS
 from ipcchat.address import Address
@@ -115,3 +118,21 @@ async def facing(address: object, nick: str = "ann", **more: Any) -> AsyncIterat
     async with sitting(address, nick, **more) as session:
         async with asyncio.TaskGroup() as group:
             yield ListFace(session, group)
+
+
+async def acquainted(*faces: ListFace) -> None:
+    """Everybody knows everybody."""
+    nicks = {face.model.nick for face in faces}
+    for face in faces:
+        await until(lambda face=face: len(known(face.model)) == len(nicks))
+
+
+@asynccontextmanager
+async def together(*nicks: str, **settings: Any) -> AsyncIterator[list[ListFace]]:
+    """These in the lobby of a server, acquainted. `settings`: the server's."""
+    async with serve(**settings) as server, AsyncExitStack() as stack:
+        faces = [
+            await stack.enter_async_context(facing(server.addresses[0], nick)) for nick in nicks
+        ]
+        await acquainted(*faces)
+        yield faces

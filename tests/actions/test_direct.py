@@ -1,14 +1,13 @@
 """Direct messages by command: to one person, from wherever one is; nothing goes astray."""
 
 import pytest
-from tests.actions.face import ListFace, facing
+from tests.actions.face import ListFace, acquainted, facing, together
 from tests.actions.test_composing import Input, said, typing
 from tests.client.peer import until
 from tests.client.test_session import lobby
 from tests.support import serve
 
 from ipcchat.actions.composing import Composing
-from ipcchat.actions.presence import known
 from ipcchat.errors import IpcchatError
 
 pytestmark = pytest.mark.asyncio
@@ -19,20 +18,8 @@ def everything(face: ListFace) -> list[str]:
     return [text for room in face.model.rooms.values() for text in said(face, room.name)]
 
 
-async def together(*faces: ListFace) -> None:
-    """Everybody knows everybody."""
-    for face in faces:
-        await until(lambda face=face: len(known(face.model)) == len(faces))
-
-
 async def test_a_message_goes_to_one_alone_and_is_told_where_one_is() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-        facing(server.addresses[0], "eve") as eve,
-    ):
-        await together(ann, bob, eve)
+    async with together("ann", "bob", "eve") as (ann, bob, eve):
         assert await ann.type("/msg @BOB  are you\nthere?") == ["to bob: are you there?"]
         assert ann.model.rooms[ann.model.current].name == "#lobby"
         assert said(ann, "@bob") == ["are you\nthere?"]
@@ -52,13 +39,7 @@ async def test_a_message_goes_to_one_alone_and_is_told_where_one_is() -> None:
 
 
 async def test_the_last_one_who_wrote_gets_the_reply() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-        facing(server.addresses[0], "eve") as eve,
-    ):
-        await together(ann, bob, eve)
+    async with together("ann", "bob", "eve") as (ann, bob, eve):
         assert await ann.type("/reply hello?") == [
             "! no direct message has come yet – /msg NICK text"
         ]
@@ -94,12 +75,7 @@ async def test_the_last_one_who_wrote_gets_the_reply() -> None:
     ],
 )
 async def test_what_can_not_be_sent_is_the_users_again(line: str, told: str) -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         keys, draft = typing(ann)
         keys.submit(line)
         await until(lambda: any(shown.startswith("! ") for shown in ann.lines))
@@ -117,7 +93,7 @@ async def test_what_can_not_be_sent_now_waits_and_its_end_is_told() -> None:
             facing(server.addresses[0], "ann", outbox_expiry=0.3, connect_timeout=0.2) as ann,
             facing(server.addresses[0], "bob") as bob,
         ):
-            await together(ann, bob)
+            await acquainted(ann, bob)
             await ann.type("/msg bob first")
             await server.close()
             await until(lambda: ann.model.state != "online")
@@ -142,12 +118,7 @@ def reason(face: ListFace, name: str) -> str:
 
 
 async def test_what_follows_a_query_is_said_there_or_nowhere() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         keys, draft = typing(ann)
         for line in ("/query bob", "only for bob", "/join @bob", "and this"):
             keys.submit(line)
@@ -159,12 +130,7 @@ async def test_what_follows_a_query_is_said_there_or_nowhere() -> None:
 
 
 async def test_a_hidden_talk_comes_back_with_the_next_message() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         await ann.type("/msg bob hi")
         assert await ann.type("/part @bob") == [
             "@bob is hidden until one of you says something – /query bob shows it"
@@ -180,12 +146,7 @@ async def test_a_hidden_talk_comes_back_with_the_next_message() -> None:
 
 
 async def test_names_and_wrong_commands_in_a_room_for_two() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, _bob):
         await ann.type("/join @bob")
         room = ann.model.rooms[ann.model.current]
         await until(lambda: len(room.members) == 2)

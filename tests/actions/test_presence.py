@@ -3,10 +3,8 @@
 import re
 
 import pytest
-from tests.actions.face import facing
-from tests.actions.test_direct import together
+from tests.actions.face import together
 from tests.client.peer import until
-from tests.support import serve
 
 from ipcchat.actions.presence import known, unknown
 
@@ -14,12 +12,7 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_whois_tells_who_is_where_and_for_how_long() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         online, rooms = await ann.type("/whois @BOB")
         assert re.fullmatch(r"bob is online since \d\d:\d\d", online)
         assert rooms == "in #lobby"
@@ -42,12 +35,7 @@ async def test_whois_tells_who_is_where_and_for_how_long() -> None:
 
 
 async def test_away_is_told_and_ends() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         assert await bob.type("/away") == ["you are away – /back ends it"]
         await until(lambda: bob.model.away is not None)
         assert await ann.type("/names") == ["#lobby: ann, bob (away)"]
@@ -61,13 +49,7 @@ async def test_away_is_told_and_ends() -> None:
 
 
 async def test_nicks_that_are_known_and_like_another() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-        facing(server.addresses[0], "Zoë") as zoe,
-    ):
-        await together(ann, bob, zoe)
+    async with together("ann", "bob", "Zoë") as (ann, bob, _zoe):
         assert known(ann.model)[-1] == "ann"
         assert set(known(ann.model)) == {"ann", "bob", "Zoë"}
         bob.session.submit(1, "here")

@@ -5,9 +5,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from tests.actions.face import ListFace, facing
+from tests.actions.face import ListFace, facing, together
 from tests.actions.test_composing import said, typing
-from tests.actions.test_direct import together
 from tests.client.peer import until
 from tests.client.test_session import here
 from tests.support import serve
@@ -37,13 +36,7 @@ async def in_room(face: ListFace, name: str) -> None:
 
 
 async def test_a_private_room_is_for_those_who_are_invited() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-        facing(server.addresses[0], "eve") as eve,
-    ):
-        await together(ann, bob, eve)
+    async with together("ann", "bob", "eve") as (ann, bob, eve):
         assert await ann.type("/join --private #plans") == []
         assert ann.model.rooms[ann.model.current].name == "#plans"
         ann.session.submit(ann.model.current, "a secret")
@@ -86,12 +79,7 @@ async def test_a_private_room_is_for_those_who_are_invited() -> None:
 
 
 async def test_an_invitation_can_be_declined() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         await ann.type("/join --private #plans")
         await ann.type("/invite bob")
         await until(lambda: bool(bob.model.invited))
@@ -120,12 +108,7 @@ async def test_what_is_open_needs_no_invitation() -> None:
 
 
 async def test_leaving_a_private_room_asks() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         await ann.type("/join --private #plans")
         await ann.type("/invite bob")
         await until(lambda: bool(bob.model.invited))
@@ -145,12 +128,7 @@ async def test_leaving_a_private_room_asks() -> None:
 
 
 async def test_lists_have_members_messages_and_topics() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         await ann.type("/join #lab")
         await ann.type("/topic Week 9")
         for number in range(3):
@@ -180,13 +158,7 @@ async def test_lists_have_members_messages_and_topics() -> None:
 
 
 async def test_rooms_are_numbered_as_on_the_screen() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-        facing(server.addresses[0], "Abe") as abe,
-    ):
-        await together(ann, bob, abe)
+    async with together("ann", "bob", "Abe") as (ann, bob, _abe):
         await ann.type("/msg bob hi")
         await ann.type("/join #lab")
         await ann.type("/msg abe hi")
@@ -233,13 +205,7 @@ async def test_mentions_are_a_lower_bound_where_not_all_is_loaded() -> None:
 
 
 async def test_what_was_meant_for_a_lost_room_is_said_nowhere() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "ann") as other,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "ann", "bob") as (ann, other, bob):
         await ann.type("/query bob")
         ann.session.submit(ann.model.current, "hi")
         await until(lambda: other.model.room_by_name("@bob") is not None)

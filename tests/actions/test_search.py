@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.actions.face import ListFace, facing
+from tests.actions.face import ListFace, facing, together
 from tests.actions.test_composing import typing
-from tests.actions.test_direct import together
 from tests.client.peer import until
 from tests.support import serve
 
@@ -29,12 +28,7 @@ async def found(face: ListFace, line: str, wanted: Callable[[list[str]], bool]) 
 
 
 async def test_words_and_what_narrows_them() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         bob.session.submit(1, "the port is free")
         await bob.type("/join #lab")
         bob.session.submit(bob.model.current, "port 5555 is free, too")
@@ -75,12 +69,7 @@ async def test_words_and_what_narrows_them() -> None:
     ],
 )  # fmt: skip
 async def test_mistakes_are_told(line: str, told: str) -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, _bob):
         (shown,) = await ann.type(line)
         assert shown.startswith(told)
         assert not ann.found
@@ -140,12 +129,7 @@ async def test_what_else_is_to_be_said_of_a_page() -> None:
 
 
 async def test_what_is_hidden_is_not_called_nothing() -> None:
-    async with (
-        serve() as server,
-        facing(server.addresses[0], "ann") as ann,
-        facing(server.addresses[0], "bob") as bob,
-    ):
-        await together(ann, bob)
+    async with together("ann", "bob") as (ann, bob):
         for number in range(60):
             bob.session.submit(1, f"spam {number}")
         ann.session.submit(1, "of spam I said this")
