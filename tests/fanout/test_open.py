@@ -13,7 +13,7 @@ from ipcchat.entries import Entry
 from ipcchat.fanout.delivery import Delivery
 from ipcchat.fanout.outlet import Outlet, Tick
 from ipcchat.fanout.pager import Pager
-from ipcchat.fanout.room import Room
+from ipcchat.fanout.room import BATCH, Room
 from ipcchat.fanout.subscription import Phase, Subscription
 from ipcchat.journal.memory import MemoryJournal
 from ipcchat.settings import ServerSettings
@@ -338,3 +338,90 @@ async def test_a_place_opens_only_for_who_waits_for_the_next_entry() -> None:
     assert not room.open(follower, sink, 5)
     assert room.open(follower, sink, 6)
     assert room.place(follower) == (6, 0)
+
+
+async def test_a_flush_takes_as_many_turns_as_it_has_batches() -> None:
+    def turns(batches: int) -> int:
+        room = Room(1, 0, 0)
+        for _ in range(100):
+            follower = Idle()
+            room.attach(follower)
+            assert room.open(follower, follower, 1)
+        frame = BATCH - 300
+        texts = ["x" * frame for _ in range(batches)]
+        room.collect(
+            [
+                Entry(1, seq, 0, 1, "ann", "message", f"{seq:032x}", text)
+                for seq, text in enumerate(texts, 1)
+            ]
+        )
+        room.begin()
+        count = 0
+        while room.flushing:
+            room.step(250)
+            count += 1
+        return count
+
+    assert turns(1) == 2  # of a batch of 64 KiB, 50 are sent a turn
+    assert turns(20) == 20 * turns(1)
+
+
+async def test_who_is_removed_has_everything_at_once_and_the_others_in_their_turn(
+    scene: Scene,
+) -> None:
+    several = [scene.follower(1) for _ in range(7)]
+    following = [subscription for _, _, (subscription,) in several]
+    await opened(*following)
+    scene.commit(1, "one")
+    assert scene.rooms[1].flushing
+    scene.commit(1, "two", "three")
+    for subscription in (following[0], following[-1]):  # one had the first already, one had not
+        subscription.conclude()
+        assert subscription.phase is Phase.OFF
+    assert scene.rooms[1].flushing and scene.rooms[1].collected
+    scene.commit(1, "without them")
+    for index, (reader, writer, _) in enumerate(several):
+        gone = index in (0, len(several) - 1)
+        writer.send(Error(id=1, code="no_room"))
+        if gone:
+            assert await reader.seqs({1: 3}) == {1: [1, 2, 3]}
+            assert (await reader.next())["type"] == "error"
+        else:
+            assert await reader.seqs({1: 4}) == {1: [1, 2, 3, 4]}
+
+
+async def test_who_is_removed_behind_a_full_socket_has_everything_in_the_end(scene: Scene) -> None:
+    reader, writer, (following,) = scene.follower(1)
+    await opened(following)
+    scene.settings = ServerSettings(coalesce=0, queue_bytes=64 * 1024)
+    count = 0
+    while writer.unsent < 50_000:
+        count += 1
+        scene.commit(1, BIG)
+    scene.rooms[1].collect(
+        [
+            Entry(1, seq, 0, 1, "ann", "message", f"{seq:032x}", BIG)
+            for seq in range(count + 1, count + 20)
+        ]
+    )
+    following.conclude()  # more than may wait otherwise
+    assert writer.unsent > 64 * 1024
+    assert await reader.seqs({1: count + 19}) == {1: list(range(1, count + 20))}
+
+
+async def test_a_place_that_lies_ahead_opens_once_the_room_is_there() -> None:
+    room = Room(1, 5, 1000)
+    opening: list[bool] = []
+
+    class Ahead(Idle):
+        def step(self) -> None:
+            opening.append(room.open(self, self, 7))
+
+    follower = Ahead()
+    room.attach(follower)
+    assert not room.open(follower, follower, 7)
+    room.collect([Entry(1, 6, 0, 1, "ann", "message", "6" * 32, "six")])
+    room.begin()
+    while room.flushing:
+        room.step(10)
+    assert opening == [True]

@@ -4,6 +4,8 @@
 * A room whose last flush was costly rests for `coalesce` after it: what comes meanwhile leaves in
   the same `send`, which is where a delivery's cost is. Until then nobody needs it on disk either,
   but those who wait for their `ok`: `rest` tells the journal, which gathers larger batches.
+* A room that has collected as much as may wait for a member (`queue_bytes`) does not rest; nor do
+  more messages of it become entries until its next flush begins (`server/requests`).
 * A room is served in slices of `slice_members`; rooms take turns, and between two slices the loop
   does what else there is.
 
@@ -43,29 +45,35 @@ class Delivery:
         self._line: deque[Room] = deque()
         """Rooms with a flush under way."""
         self._scheduled = False
-        self._last: Room | None = None
-        """The room that was served last."""
+        self._last = (0.0, 0.0)
+        """Of the flush that ended last: seconds that it took, and when that was."""
 
     def rest(self) -> float:
         """Seconds that nothing costly is handed out: what is committed sooner waits here."""
-        if self._line:
-            return self._settings().coalesce
-        room = self._last
         grid = self._settings().coalesce
-        if room is None or room.cost <= _CHEAP * grid:
+        if self._line:
+            return grid
+        cost, flushed_at = self._last
+        if cost <= _CHEAP * grid:
             return 0.0
-        return room.flushed_at + grid - self._loop.time() - _LEAD
+        return flushed_at + grid - self._loop.time() - _LEAD
 
     def ready(self, room: Room) -> None:
         """The room has collected something since its last flush began."""
-        if room in self._waiting or room.flushing:
+        if room.flushing:
             return
-        grid = self._settings().coalesce
-        wait = room.flushed_at + grid - self._loop.time()
-        if wait > 0 and room.cost > _CHEAP * grid:
-            self._waiting[room] = self._loop.call_later(wait, self._due, room)
-        else:
-            self._begin(room)
+        timer = self._waiting.get(room)
+        if room.waiting >= self._settings().queue_bytes:  # there is enough for each `send`
+            if timer is not None:
+                timer.cancel()
+            self._due(room)
+        elif timer is None:
+            grid = self._settings().coalesce
+            wait = room.flushed_at + grid - self._loop.time()
+            if wait > 0 and room.cost > _CHEAP * grid:
+                self._waiting[room] = self._loop.call_later(wait, self._due, room)
+            else:
+                self._begin(room)
 
     def _due(self, room: Room) -> None:
         self._waiting.pop(room, None)
@@ -94,7 +102,7 @@ class Delivery:
                     self._line.append(room)
                     continue
                 room.flushed_at = now
-                self._last = room
+                self._last = room.cost, now
                 if room.collected:
                     self.ready(room)
         finally:  # whatever one follower does, the others go on
@@ -110,19 +118,6 @@ class Delivery:
             except Exception as error:
                 told = {"message": "a follower could not be served", "exception": error}
                 self._loop.call_exception_handler(told)
-
-    def flush(self, room: Room) -> None:
-        """Hands out at once, to everybody, all that a room has collected."""
-        timer = self._waiting.pop(room, None)
-        if timer is not None:
-            timer.cancel()
-        self._settle()
-        while room.flushing or room.collected:
-            if not room.flushing:
-                room.begin()
-            self._step(room, room.followers + 1)
-        if room in self._line:
-            self._line.remove(room)
 
     def finish(self) -> None:
         """Hands out everything now: there will be no more turns."""

@@ -78,6 +78,7 @@ class Room:
         "_at",
         "_batches",
         "_fresh",
+        "_heavy",
         "_left",
         "_offered",
         "_open",
@@ -91,13 +92,13 @@ class Room:
         "_tail_bytes",
         "_tail_limit",
         "_unserved",
-        "_weight",
         "cost",
         "delivered",
         "flushed_at",
         "handed",
         "number",
         "subscribers",
+        "waiting",
     )
 
     def __init__(self, number: int, delivered: int, tail_bytes: int) -> None:
@@ -114,11 +115,13 @@ class Room:
         """Seconds that it took."""
         self.handed = 0
         """Bytes that were handed out, ever."""
+        self.waiting = 0
+        """Bytes that are collected for the next flush."""
         self._fresh: list[bytes] = []
         self._batches: list[tuple[int, int, bytes]] = []
         """Of the flush under way: first and last seq, and the bytes."""
-        self._weight = 1
-        """How many followers one counts for in this flush."""
+        self._heavy = 1
+        """How many followers one counts for who is offered the whole flush."""
         self._served: list[Follower] = []
         """Whose place was open when it began."""
         self._sinks: list[Sink] = []
@@ -150,9 +153,11 @@ class Room:
             if not entries or entries[0].seq != following:
                 return False
         frames = codec.frames(entries)
+        size = sum(map(len, frames))
         self._fresh += frames
+        self.waiting += size
         self._tail += zip([entry.draft for entry in entries], frames, strict=True)
-        self._tail_bytes += sum(map(len, frames))
+        self._tail_bytes += size
         return True
 
     @property
@@ -185,14 +190,14 @@ class Room:
 
     def open(self, follower: Follower, sink: Sink, following: int) -> bool:
         """Opens the place of a follower that waits for seq `following`, and for which nothing
-        else waits. False where that is not to be; where a flush is the cause, its `step` is called
-        after it."""
+        else waits. False where that is not to be; where a flush may change that, its `step` is
+        called after it."""
         if follower not in self._offered:
             return False
-        if self.flushing:
+        if self.flushing or following > self.delivered + 1:
             self._returning[follower] = None
             return False
-        if following != self.delivered + 1:
+        if following <= self.delivered:
             return False
         del self._offered[follower]
         self._open[follower] = sink
@@ -220,11 +225,21 @@ class Room:
                 return missing[0][0], self.handed - sum(len(data) for _, _, data in missing)
         return self.delivered + 1, self.handed
 
+    def rest(self, first: int) -> list[tuple[int, int, bytes]]:
+        """What was collected from seq `first` on, whether it is being handed out or waits for that:
+        first and last seq, and the bytes. For who is to get nothing that comes later."""
+        parts = [batch for batch in self._batches if batch[0] >= first]
+        last = max(self.delivered, first - 1)
+        for count, data in batches(self._fresh[last - self.delivered :]):
+            parts.append((last + 1, last + count, data))
+            last += count
+        return parts
+
     # --- a flush ----------------------------------------------------------------------
 
     def begin(self) -> None:
         """Begins to hand what was collected to whoever follows at this moment; see `step`."""
-        frames, self._fresh = self._fresh, []
+        frames, self._fresh, self.waiting = self._fresh, [], 0
         self.cost = 0.0
         self._batches = []
         for count, data in batches(frames):
@@ -233,7 +248,7 @@ class Room:
             self._batches.append((first, self.delivered, data))
         size = sum(len(data) for _, _, data in self._batches)
         self.handed += size
-        self._weight = 1 + size // _LIGHT
+        self._heavy = 1 + size // _LIGHT
         self._served, self._sinks = list(self._open), list(self._open.values())
         self._part = self._at = 0
         self._unserved = None
@@ -261,24 +276,30 @@ class Room:
                 reached.set_result(None)
 
     def step(self, most: int) -> int:
-        """Goes on with the flush for at most so many followers, fewer where each gets much; how
-        many it were, in the same measure.
+        """Goes on with the flush for at most so many followers, fewer where each gets much at once;
+        how many it were, in the same measure.
 
         Who attaches meanwhile has these batches already, and skips them; who fell back or left
         meanwhile is not served.
         """
-        weight = self._weight
-        most = max(1, most // weight)
-        served = self._send(most) if self._sinks else 0
-        for _ in range(min(most - served, len(self._left))):
-            follower = self._left.pop()
-            served += 1
-            for first, last, data in self._batches:
-                if follower in self._offered:
-                    follower.offer(first, last, data)
+        if self._sinks:  # each gets one batch, and the next one when all have had it
+            weight = 1 + len(self._batches[self._part][2]) // _LIGHT
+            served = self._send(max(1, most // weight))
+        else:
+            weight = self._heavy
+            served = self._offer(max(1, most // weight))
         if not self._left and not self._sinks:
             self._finish()
         return max(1, served) * weight
+
+    def _offer(self, most: int) -> int:
+        served = min(most, len(self._left))
+        for _ in range(served):
+            follower = self._left.pop()
+            for first, last, data in self._batches:
+                if follower in self._offered:
+                    follower.offer(first, last, data)
+        return served
 
     def _send(self, most: int) -> int:
         """To those whose place is open. Its inner loop is what a delivery costs besides the

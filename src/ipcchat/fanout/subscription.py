@@ -11,7 +11,7 @@
                     that itself, and next is the room's own
     OPEN → LIVE     the socket is full, or the connection has something else that waits
     ANY → OFF       unfollow, follow again, close: the ticket changes, a page on its way is
-                    discarded
+                    discarded; who is removed gets first what the room has collected
 
 Joining, resuming and being too slow are this one mechanism, so memory per follower is bounded
 by the queue's bound and a page, whatever the backlog.
@@ -202,6 +202,17 @@ class Subscription:
         self.connection.when_idle(self)
 
     # --- OFF --------------------------------------------------------------------------
+
+    def conclude(self) -> None:
+        """The last entry that it may have was collected: what it has not had of them goes out, or
+        waits, whatever waits already; nothing follows. Who is still behind goes without."""
+        if self.phase is Phase.OPEN:
+            self.shut()
+        if self.phase is Phase.LIVE:
+            for first, last, data in self.room.rest(self._next):
+                self._next = last + 1
+                self.connection.deliver(self, first, data)
+        self.cancel()
 
     def cancel(self) -> None:
         """No further entry is queued; a page on its way is discarded."""

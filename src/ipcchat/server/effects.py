@@ -82,13 +82,12 @@ class Effects:
 
     def _removed(self, entry: Entry, account: int, code: str) -> None:
         """Ends the subscriptions of who is in a room no more."""
-        self._hub.flush(entry.room)
         first = first_seen(self._hub.journal.state, entry.room, account)
         for session in tuple(self._hub.people.get(account, ())):
             subscription = session.subscriptions.get(entry.room)
             if subscription is not None and entry.seq < (first or 0) <= subscription.next:
                 continue  # it has come in again since, and follows from there
-            if self._hub.unfollow(session, entry.room, drop=False):
+            if self._hub.unfollow(session, entry.room, concluded=True):
                 session.connection.send(Unfollowed(room=entry.room, code=code))
         self._hub.presence.moved(entry.room, account, "parted")
         self._hub.rooms_changed(account)

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ipcchat.entries import Entry, now_ms
@@ -134,6 +135,8 @@ class Hub:
         self._delivery = Delivery(loop, lambda: self.settings, self.tick.flush)
         journal.linger = self._delivery.rest
         self._rooms: dict[int, Room] = {}
+        self.crowded: dict[int, asyncio.Future[None]] = {}
+        """Rooms that have collected as much as may wait → done once that is handed out."""
         self._devices: dict[tuple[int, str], Session] = {}
 
     def stop(self) -> None:
@@ -287,14 +290,16 @@ class Hub:
         room.subscribers += 1
         return subscription
 
-    def unfollow(self, session: Session, number: int, drop: bool = True) -> bool:
-        """Ends a subscription, with what is queued for it where `drop`; false where there is
-        none."""
+    def unfollow(self, session: Session, number: int, concluded: bool = False) -> bool:
+        """Ends a subscription; false where there is none. What is queued for it is dropped, or,
+        `concluded`, goes out with all that the room has collected."""
         subscription = session.subscriptions.pop(number, None)
         if subscription is None:
             return False
-        subscription.cancel()
-        if drop:
+        if concluded:
+            subscription.conclude()
+        else:
+            subscription.cancel()
             subscription.connection.drop(subscription)
         subscription.room.subscribers -= 1
         if not subscription.room.subscribers:
@@ -310,7 +315,13 @@ class Hub:
             room = self._rooms.get(number)
             if room is not None and room.collect(several):
                 self._delivery.ready(room)
+                if room.waiting >= self.settings.queue_bytes and number not in self.crowded:
+                    self.crowded[number] = room.reach(room.delivered + 1)
+                    self.crowded[number].add_done_callback(partial(self._relieve, number))
         fresh.clear()
+
+    def _relieve(self, number: int, reached: asyncio.Future[None]) -> None:
+        del self.crowded[number]
 
     def rooms_changed(self, *accounts: int) -> None:
         """The sessions of these accounts have another list of rooms."""
@@ -321,12 +332,6 @@ class Hub:
     def finish(self) -> None:
         """Hands out everything now: there will be no more."""
         self._delivery.finish()
-
-    def flush(self, number: int) -> None:
-        """Hands out at once all that is committed of a room."""
-        room = self._rooms.get(number)
-        if room is not None:
-            self._delivery.flush(room)
 
     def changed(self, connection: Connection, requests: list[Any], outcomes: list[Outcome]) -> None:
         """What a session asked has changed its account's state, which is no entry: read markers,

@@ -129,6 +129,8 @@ class Gate:
         self._flying = 0
         """Drafts that the journal has, without an outcome."""
         self._scheduled = False
+        self._awaited: set[int] = set()
+        """Crowded rooms for which something waits."""
 
     def received(
         self,
@@ -202,17 +204,18 @@ class Gate:
             asked += requests
             return
         self._queues[connection] = drafts, requests
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._hand_over)
+        self._schedule()
 
     def _hand_over(self) -> None:
         """Gives the journal two transactions' worth at most, in turn from everybody who waits: who
-        says a lot has no longer turn than who says a little."""
+        says a lot has no longer turn than who says a little. What is said in a crowded room waits,
+        and so does whatever the same connection asked after it."""
         self._scheduled = False
         size = self._hub.settings.batch_drafts
         while self._queues and self._flying < 2 * size:
             drafts, shares = self._collect(size)
+            if not drafts:
+                return  # all that waits is for rooms that are crowded
             self._flying += len(drafts)
             future = self._hub.journal.append(drafts, gathered=True)
             future.add_done_callback(partial(self._decided, len(drafts), shares))
@@ -220,24 +223,51 @@ class Gate:
     def _collect(self, size: int) -> tuple[list[Draft], list[Share]]:
         drafts: list[Draft] = []
         shares: list[Share] = []
+        held: dict[Connection, tuple[list[Draft], list[Any]]] = {}
         while self._queues and len(drafts) < size:
             connection = next(iter(self._queues))
             own, asked = self._queues.pop(connection)
-            most = min(_SHARE, size - len(drafts))
+            most = self._free(own, min(_SHARE, size - len(drafts)))
+            if not most:
+                held[connection] = own, asked
+                continue
             drafts += own[:most]
             shares.append((connection, asked[:most]))
             if len(own) > most:
                 self._queues[connection] = own[most:], asked[most:]  # at the end of the line
+        self._queues = held | self._queues
         return drafts, shares
+
+    def _free(self, drafts: list[Draft], most: int) -> int:
+        """How many of the first drafts need not wait for a room to hand out what it has."""
+        crowded = self._hub.crowded
+        if crowded:
+            for index, draft in enumerate(drafts[:most]):
+                if draft.kind == "message" and draft.room in crowded:
+                    self._await(draft.room)
+                    return index
+        return most
+
+    def _await(self, room: int) -> None:
+        if room not in self._awaited:
+            self._awaited.add(room)
+            self._hub.crowded[room].add_done_callback(partial(self._relieved, room))
+
+    def _relieved(self, room: int, reached: asyncio.Future[None]) -> None:
+        self._awaited.discard(room)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._queues and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._hand_over)
 
     def _decided(
         self, count: int, shares: list[Share], future: asyncio.Future[list[Outcome]]
     ) -> None:
         self._hub.ended(count)
         self._flying -= count
-        if self._queues and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._hand_over)
+        self._schedule()
         error = None if future.cancelled() else future.exception()
         if future.cancelled() or error is not None:
             self._undecided(shares, error)
