@@ -146,7 +146,7 @@ class ServerSettings:
     say_rate: int = setting(5, "an account may say in a second; 0: no limit", "messages", 0)
     idle_after: float = setting(45.0, "without a byte before a connection is closed", "s", 0.5)
     drain_timeout: float = setting(5.0, "for clients to take what is queued at the end", "s", 0)
-    queue_bytes: int = setting(256 * _KIB, "unsent entries of a connection", "bytes", 64 * _KIB)
+    queue_bytes: int = setting(256 * _KIB, "unsent, of a connection or a room", "bytes", 64 * _KIB)
     reply_bytes: int = setting(
         256 * _KIB, "unsent replies past which a connection is not read", "bytes", 64 * _KIB
     )

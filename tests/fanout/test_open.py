@@ -415,12 +415,16 @@ async def test_a_place_that_lies_ahead_opens_once_the_room_is_there() -> None:
 
     class Ahead(Idle):
         def step(self) -> None:
-            opening.append(room.open(self, self, 7))
+            opening.append(room.open(self, self, 8))
 
     follower = Ahead()
     room.attach(follower)
-    assert not room.open(follower, follower, 7)
-    room.collect([Entry(1, 6, 0, 1, "ann", "message", "6" * 32, "six")])
+    assert not room.open(follower, follower, 8)
+    room.collect(
+        [Entry(1, seq, 0, 1, "ann", "message", f"{seq:032x}", "six seven") for seq in (6, 7)]
+    )
+    assert [(first, last) for first, last, _ in room.rest(7)] == [(7, 7)]
+    assert [(first, last) for first, last, _ in room.rest(6)] == [(6, 7)]
     room.begin()
     while room.flushing:
         room.step(10)
