@@ -12,6 +12,8 @@ from ipcchat.wire.messages import LogLine
 __all__ = ["LEVELS", "EventLog", "Sink"]
 
 LEVELS = ("debug", "info", "warning", "error")
+_QUIET = 60.0
+"""Seconds for which what was told is not told again, where it is told seldom."""
 Sink = Callable[[LogLine], None]
 
 
@@ -23,6 +25,8 @@ class EventLog:
         """Lines below it are not kept."""
         self._lines: deque[LogLine] = deque(maxlen=keep)
         self._sinks: dict[Sink, None] = {}
+        self._written: dict[str, float] = {}
+        """What is told seldom → when it was."""
 
     def add_sink(self, sink: Sink) -> None:
         """Each line from now on goes to the sink, too."""
@@ -44,6 +48,15 @@ class EventLog:
         self._lines.append(line)
         for sink in tuple(self._sinks):
             sink(line)
+
+    def seldom(self, level: str, event: str, text: str, topic: str = "") -> None:
+        """Writes what would fill the log if it were written each time: a line a minute of a topic,
+        which is the event where it is not given. There are few topics."""
+        now = time.monotonic()
+        topic = topic or event
+        if now - self._written.get(topic, float("-inf")) >= _QUIET:
+            self._written[topic] = now
+            self.write(level, event, text)
 
     def debug(self, event: str, text: str) -> None:
         self.write("debug", event, text)

@@ -306,7 +306,8 @@ class Gate:
         except (Refused, TextError) as error:
             answer = refusal(request.id, error)
         except JournalError as error:
-            self._hub.log.error("journal", f"a page could not be read: {error.text}")
+            sentence = f"a page could not be read: {error.text}"
+            self._hub.log.seldom("error", "journal", sentence, "pages")
             answer = Error(id=request.id, code="internal", text=error.text)
         except Exception as error:  # one bad request never ends the server
             self._hub.log.error("internal", f"{type(request).__name__} failed: {error!r}")
