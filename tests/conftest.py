@@ -15,3 +15,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _STATE = tempfile.mkdtemp(prefix="ipcchat-tests-")
 os.environ["XDG_STATE_HOME"] = _STATE
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
+
+# Where Python is told to keep nothing that it compiles, each of the hundreds of programs that are
+# started here would compile all of ours again.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ["PYTHONPYCACHEPREFIX"] = f"{_STATE}/compiled"

@@ -77,6 +77,8 @@ class Terminal:
             timeout=20,
         )
         self.child.delaybeforesend = None
+        # Nothing to wait for: it has ended when it is closed.
+        self.child.ptyproc.delayafterclose = 0  # type: ignore[attr-defined]
 
     def resize(self, columns: int, rows: int) -> None:
         """The window's size changes."""

@@ -63,7 +63,7 @@ def after_the_screen(shown: Terminal) -> list[str]:
 
 
 def test_what_a_room_has_to_tell_of_its_past_is_in_sight(tmp_path: Path) -> None:
-    with console(tmp_path) as (_, where):
+    with console(tmp_path, "--set", "say_burst=0") as (_, where):
         with client(where, "ann", tmp_path) as ann, client(where, "bob", tmp_path) as bob:
             bob.line("/join #big")
             bob.wait("2:#big(1)")

@@ -10,6 +10,7 @@ from tests.client.peer import cable, until
 from tests.client.test_session import here, lobby, made, notes, said, sitting
 from tests.support import RawClient, draft, serve
 
+from ipcchat.client import follower
 from ipcchat.client.model import RoomView
 from ipcchat.client.session import Session
 from ipcchat.entries import Entry
@@ -228,7 +229,12 @@ async def test_what_is_left_is_read_at_the_other_device_within_a_moment() -> Non
             await until(lambda: at_two.unread == 0, 5)
 
 
-async def test_who_stays_at_the_end_of_a_room_has_read_it_for_the_other_device() -> None:
+async def test_who_stays_at_the_end_of_a_room_has_read_it_for_the_other_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert follower._LEFT <= follower._SEEN <= 2
+    monkeypatch.setattr(follower, "_LEFT", 0.05)
+    monkeypatch.setattr(follower, "_SEEN", 0.1)
     async with serve() as server, RawClient.login(server.addresses[0], "bob") as bob:
         async with several(server.addresses[0], "ann", "ann") as (one, two):
             lab = await one.join("#lab")

@@ -49,7 +49,7 @@ async def test_nothing_acknowledged_is_lost_when_the_power_goes(tmp_path: Path) 
         pytest.skip(f"the power can't be cut here: {error}")
     # A kill may come when everything is synced, and then takes nothing back: it is tried again.
     for seed in range(6):
-        figures = await power(2, people=3, seed=seed, longest=0.5)
+        figures = await power(2, people=10, seed=seed, longest=0.5)
         if figures["taken_back"]:
             break
         assert {name: figures[name] for name in ZERO} == dict.fromkeys(ZERO, 0)

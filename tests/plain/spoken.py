@@ -80,6 +80,8 @@ class Spoken:
             timeout=20,
         )
         self.child.delaybeforesend = None
+        # Nothing to wait for: it has ended when it is closed.
+        self.child.ptyproc.delayafterclose = 0  # type: ignore[attr-defined]
 
     def type(self, text: str) -> None:
         """Types text, at once."""

@@ -54,6 +54,7 @@ def test_new_messages_where_one_is_do_not_hold_up_the_next_room(tmp_path: Path) 
             terminal("client", server.address, "--name", "bob", home=tmp_path / "bob") as bob,
         ):
             for shown in (ann, bob):
+                shown.wait(":#lobby(")
                 shown.line("/join #den")
                 shown.wait(":#den(")
             for number in range(40):
@@ -79,13 +80,16 @@ def test_a_terminal_that_is_not_read_holds_nobody_up(tmp_path: Path) -> None:
         address = f"127.0.0.1:{port}"
         with terminal("client", address, "--name", "ann", home=tmp_path / "ann") as ann:
             ann.wait(":#lobby(")
-            # Much more than a pty takes by itself; the console's is not read meanwhile.
-            for number in range(120):
-                ann.line(f"{number} " + "long " * 60)
-                ann.wait(f" {number} long")
+            # More than a pty takes by itself; the console's is not read meanwhile.
+            for number in range(60):
+                ann.line(f"({number}) " + "long " * 60)
+                ann.wait(f"({number}) long")
             ann.line("done")
             ann.wait("│ done")
         console.wait(lambda text: "│ done" in text)
+        missed = [n for n in range(60) if f"({n})".encode() not in console.raw]
+        assert missed, "the pty was full: frames were left out"
+        assert 0 not in missed and 59 not in missed
 
 
 @pytest.mark.asyncio
