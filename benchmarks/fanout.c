@@ -31,6 +31,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@
 #define CHUNK (1 << 18)
 #define SPAN 19 /* '^', sender, time */
 #define QUEUE 1024
+#define IDLE 100000000u /* ns, the longest wait */
 
 struct sender {
     unsigned char *text;
@@ -200,6 +202,19 @@ static int smaller(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* epoll_wait to the nanosecond; to the next millisecond where the kernel (before 5.11) has none. */
+static int wait_for(int poll, struct epoll_event *events, int room, uint64_t ns)
+{
+#ifdef SYS_epoll_pwait2
+    struct timespec wait = {.tv_sec = (time_t)(ns / 1000000000u),
+                            .tv_nsec = (long)(ns % 1000000000u)};
+    int ready = (int)syscall(SYS_epoll_pwait2, poll, events, room, &wait, NULL, (size_t)0);
+    if (ready >= 0 || errno != ENOSYS)
+        return ready;
+#endif
+    return epoll_wait(poll, events, room, (int)((ns + 999999) / 1000000));
+}
+
 int main(int argc, char **argv)
 {
     struct epoll_event events[1024];
@@ -268,12 +283,14 @@ int main(int argc, char **argv)
                 emit(i);
     push_all();
     while ((now = now_ns()) < limit) {
-        int sending = now < stop, wait = 100;
+        int sending = now < stop;
+        uint64_t wait = sending && stop - now < IDLE ? stop - now : IDLE;
         if (sending && gap) {
             for (; due <= now; due += gap, turn = (turn + 1) % n_senders)
                 emit(turn);
             push_all();
-            wait = (int)((due - now) / 1000000);
+            now = now_ns();
+            wait = due < now ? 0 : due - now < wait ? due - now : wait;
         }
         if (!sending) {
             lacking = 0;
@@ -282,7 +299,7 @@ int main(int argc, char **argv)
             if (seen == sent && !lacking)
                 break;
         }
-        int ready = epoll_wait(poll, events, 1024, wait);
+        int ready = wait_for(poll, events, 1024, wait);
         for (int e = 0; e < ready; e++) {
             int i = (int)events[e].data.u32;
             if (i < n_senders) {
