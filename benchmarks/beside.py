@@ -2,10 +2,11 @@
 
     python -m benchmarks.beside [--repeat 3] [--seconds 5]
 
-Ten senders flood a room of 100 members (`fanout.c`), while two people in another room say a line
-each 50 ms. Measured there: from `say` to `ok`, and from `say` to the other's hands. Once in memory,
-once durable, once durable under the operator's console on a screen of 200 by 50. Prints medians
-over the repetitions, and ends with one JSON line.
+Ten senders flood a room of 100 members (`fanout.c`, pinned to the last processor, the server to
+the first), while two people in another room say a line each 50 ms. Measured there: from `say` to
+`ok`, and from `say` to the other's hands. Once in memory, once durable, once durable under the
+operator's console on a screen of 200 by 50. Prints medians over the repetitions, and ends with one
+JSON line.
 """
 
 import argparse
@@ -27,7 +28,9 @@ from harness.shim import NoCompiler, compile_program
 from tests.support import RawClient, draft, free_port
 from tests.terminal import Terminal, terminal
 
-from benchmarks.machine import describe
+from benchmarks import ending
+from benchmarks.load import apart
+from benchmarks.machine import describe, few_processors
 from benchmarks.peer import crowd, orders
 from benchmarks.peers import Ipcchat
 from ipcchat.entries import Entry
@@ -83,6 +86,7 @@ def flood(port: int, generator: Path, seconds: float) -> "subprocess.Popen[str]"
         stdout=subprocess.PIPE,
         text=True,
         close_fds=False,
+        preexec_fn=apart,
     )
     for sock in sockets:
         sock.close()
@@ -125,10 +129,14 @@ def percentile(values: list[float], part: float) -> float:
 def measure(mode: str, generator: Path, seconds: float) -> dict[str, float]:
     """One turn."""
     with tempfile.TemporaryDirectory() as folder, server(mode, Path(folder)) as port:
-        popen = flood(port, generator, seconds + 1)
-        time.sleep(0.5)
-        oks, heard = asyncio.run(talk(port, seconds))
-        out, _ = popen.communicate(timeout=60)  # closes its standard input, too
+        with flood(port, generator, seconds + 1) as popen:
+            try:
+                time.sleep(0.5)
+                oks, heard = asyncio.run(talk(port, seconds))
+                out, _ = popen.communicate(timeout=60)  # closes its standard input, too
+            except BaseException:
+                popen.kill()
+                raise
         said = float(out.split()[1])
     return {
         "flood_per_s": said / (seconds + 1),
@@ -144,6 +152,12 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
+    if options.repeat < 1:
+        print("--repeat needs 1 or more", file=sys.stderr)
+        return 2
+    if lacking := few_processors():
+        print(lacking, file=sys.stderr)
+        return 69
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     found: dict[str, list[dict[str, float]]] = {}
@@ -169,4 +183,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main)

@@ -16,7 +16,8 @@
  * what one chunk gives leaves in one write (BURST 1), or each message in a write of its own. RATE 0:
  * WINDOW messages in flight for each sender; else so many a second in all, in turn. The bytes of
  * all members are counted; SAMPLE 1: every member's messages are timed, else the reference's only.
- * After SECONDS nothing is sent; it ends when every member has as many bytes as the reference.
+ * After SECONDS nothing is sent; it ends when the reference saw all and every member has as many
+ * bytes as it; or 20 seconds later, which don't count: the seconds are those until the last bytes.
  *
  * Prints: sent, seen by the reference, members that lack bytes, seconds, own CPU seconds, then the
  * latencies p50, p99, max in microseconds.
@@ -274,9 +275,9 @@ int main(int argc, char **argv)
         epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &want);
     }
     double cpu = cpu_seconds();
-    uint64_t start = now_ns(), stop = start + (uint64_t)(seconds * 1e9), due = start;
+    uint64_t start = now_ns(), stop = start + (uint64_t)(seconds * 1e9), due = start, last = stop;
     uint64_t gap = rate > 0 ? (uint64_t)(1e9 / rate) : 0, limit = stop + 20000000000u, now = start;
-    int turn = 0, lacking = n_members;
+    int turn = 0, lacking = n_members, all = 0;
     if (!gap)
         for (int i = 0; i < n_senders; i++)
             for (int k = 0; k < window; k++)
@@ -296,10 +297,11 @@ int main(int argc, char **argv)
             lacking = 0;
             for (int i = 0; i < n_members; i++)
                 lacking += bytes[i] + 64 < bytes[0]; /* a ping is no message */
-            if (seen == sent && !lacking)
+            if ((all = seen == sent && !lacking))
                 break;
         }
         int ready = wait_for(poll, events, 1024, wait);
+        uint64_t woke = now_ns();
         for (int e = 0; e < ready; e++) {
             int i = (int)events[e].data.u32;
             if (i < n_senders) {
@@ -319,6 +321,7 @@ int main(int argc, char **argv)
                 if (size < 0)
                     break;
                 bytes[member] += (uint64_t)size;
+                last = woke > last ? woke : last;
                 if (sample || member == 0)
                     scan(member, (size_t)size, sending, !gap);
             } while (dialed && size == CHUNK);
@@ -326,7 +329,7 @@ int main(int argc, char **argv)
                 push_all();
         }
     }
-    double spent = (double)(now_ns() - start) / 1e9;
+    double spent = (double)((all ? now_ns() : last) - start) / 1e9;
     cpu = cpu_seconds() - cpu;
     qsort(latency, n_latency, sizeof *latency, smaller);
     printf("%llu %llu %d %.3f %.3f %u %u %u\n", (unsigned long long)sent, (unsigned long long)seen,

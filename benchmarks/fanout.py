@@ -17,37 +17,36 @@ made, say hello, hear the answer and are closed, eight at a time. Ends with one 
 
 import argparse
 import json
-import os
 import resource
-import statistics
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from harness.shim import NoCompiler, NoLibrary
 
+from benchmarks import ending
+from benchmarks.fanoutreport import as_json, median, show_cells, show_handshakes, show_peers
 from benchmarks.load import (
     Cell,
     Figures,
+    Generators,
     Handshakes,
     compile_generators,
     dialed_turn,
     handshakes,
     turn,
 )
-from benchmarks.machine import describe
+from benchmarks.machine import describe, few_processors
 from benchmarks.peer import Peer
 from benchmarks.peers import PEERS, TWINS, Ipcchat
 
 __all__ = ["main"]
 
-T = TypeVar("T", Figures, Handshakes)
-
-_BUSY = 0.9
-"""The generator counts as the bottleneck from this part of its processor on."""
+T = TypeVar("T")
 
 CELLS = (
     Cell("flood 10", 10, window=256),
@@ -68,6 +67,15 @@ CELLS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A turn that came to nothing."""
+
+    cell: str
+    peer: str
+    error: str
+
+
 @dataclass(slots=True)
 class Found:
     """The turns of a run."""
@@ -77,92 +85,68 @@ class Found:
     handshakes: dict[str, list[Handshakes]] = field(default_factory=dict)
     """Peer → its turns."""
     ciphers: set[str] = field(default_factory=set)
+    failed: list[Failure] = field(default_factory=list)
 
 
-def measure(options: argparse.Namespace, peers: Sequence[Peer]) -> Found:
-    """All turns. Raises NoCompiler, NoLibrary."""
-    cells = [cell for cell in CELLS if not options.cells or cell.name in options.cells]
+def measure(options: argparse.Namespace, turns: Sequence[tuple[Cell, Peer]]) -> Found:
+    """All turns, the failed among them. Raises NoCompiler, NoLibrary."""
     found = Found()
     with tempfile.TemporaryDirectory() as place:
         made = compile_generators(Path(place), dialing=options.tls)
         for count in range(1, options.repeat + 1):
-            for cell in cells:
-                for peer in peers:
-                    if cell.peers and peer.name not in cell.peers:
-                        continue
-                    with tempfile.TemporaryDirectory() as folder:
-                        if options.tls and isinstance(peer, Ipcchat):
-                            figures, cipher = dialed_turn(peer, cell, made.fanout, Path(folder))
-                            found.ciphers |= {cipher} if peer.tls else set()
-                        else:
-                            figures = turn(peer, cell, made.fanout, Path(folder))
-                    found.cells.setdefault(cell.name, {}).setdefault(peer.name, []).append(figures)
-                    print(f"{count} {cell.name}: {peer.name}", file=sys.stderr, flush=True)
-            for peer in peers:
-                if made.handshakes is None or not isinstance(peer, Ipcchat):
-                    continue
-                with tempfile.TemporaryDirectory() as folder:
-                    shaken = handshakes(peer, made.handshakes, Path(folder))
-                found.handshakes.setdefault(peer.name, []).append(shaken)
-                print(f"{count} handshakes: {peer.name}", file=sys.stderr, flush=True)
+            for cell, peer in turns:
+                _measure_cell(found, made, cell, peer, count)
+            for peer in dict.fromkeys(peer for _, peer in turns):
+                if made.handshakes is not None and isinstance(peer, Ipcchat):
+                    _measure_handshakes(found, made.handshakes, peer, count)
     return found
 
 
-def _median(several: list[T]) -> T:
-    values = [asdict(figures) for figures in several]
-    middle = {name: statistics.median(value[name] for value in values) for name in values[0]}
-    if "lacking" in middle:
-        middle["lacking"] = max(value["lacking"] for value in values)
-    return type(several[0])(**middle)
+def _measure_cell(found: Found, made: Generators, cell: Cell, peer: Peer, count: int) -> None:
+    def take(folder: Path) -> Figures:
+        if made.handshakes is None or not isinstance(peer, Ipcchat):
+            return turn(peer, cell, made.fanout, folder)
+        figures, cipher = dialed_turn(peer, cell, made.fanout, folder)
+        found.ciphers |= {cipher} if peer.tls else set()
+        return figures
+
+    figures = _try(found, cell.name, peer, count, take)
+    if figures is not None:
+        found.cells.setdefault(cell.name, {}).setdefault(peer.name, []).append(figures)
 
 
-def _ratio(value: float, base: float | None) -> str:
-    return "-" if base is None else f"{value / base:.2f}"
-
-
-def show(cells: dict[str, dict[str, Figures]], peers: Sequence[Peer], against: str) -> None:
-    """The table of the cells."""
-    bases = {peer.name: peer.base for peer in peers}
-    print(
-        f"\n{'':22}{'us CPU':>8}{f'x {against}':>9}{'deliv/s':>11}{'msg/s':>8}{'p50 ms':>8}"
-        f"{'p99 ms':>8}{'max ms':>8}{'peak MiB':>9}{'KiB idle':>9}{'gen':>6}"
+def _measure_handshakes(found: Found, generator: Path, peer: Ipcchat, count: int) -> None:
+    shaken = _try(
+        found, "handshakes", peer, count, lambda folder: handshakes(peer, generator, folder)
     )
-    for cell, turns in cells.items():
-        print(cell)
-        for peer, it in turns.items():
-            base = turns.get(bases[peer])
-            ratio = _ratio(it.us_per_delivery, base.us_per_delivery if base else None)
-            note = "  GENERATOR-BOUND" if it.generator > _BUSY else ""
-            note += f"  {it.lacking} LACK MESSAGES" if it.lacking else ""
-            print(
-                f"  {peer:20}{it.us_per_delivery:8.3f}{ratio:>9}{it.deliveries_per_s:11,.0f}"
-                f"{it.messages_per_s:8,.0f}{it.p50_ms:8.1f}{it.p99_ms:8.1f}{it.max_ms:8.1f}"
-                f"{it.peak_mib:9.1f}{it.idle_kib:9.1f}{it.generator:6.2f}{note}"
-            )
+    if shaken is not None:
+        found.handshakes.setdefault(peer.name, []).append(shaken)
 
 
-def show_handshakes(found: dict[str, Handshakes], peers: Sequence[Peer]) -> None:
-    """The table of connections that are made."""
-    bases = {peer.name: peer.base for peer in peers}
-    print(f"\n{'':22}{'conn/s':>8}{'ms CPU':>9}{'x plain':>9}{'server':>8}{'gen':>6}")
-    for peer, it in found.items():
-        base = found.get(bases[peer])
-        ratio = _ratio(it.cpu_ms, base.cpu_ms if base else None)
-        note = "  GENERATOR-BOUND" if it.generator > _BUSY else ""
-        print(
-            f"  {peer:20}{it.per_s:8,.0f}{it.cpu_ms:9.3f}{ratio:>9}"
-            f"{it.per_s * it.cpu_ms / 1000:8.2f}{it.generator:6.2f}{note}"
-        )
+def _try(found: Found, cell: str, peer: Peer, count: int, take: Callable[[Path], T]) -> T | None:
+    """A turn in a folder of its own; None, and said why, where it fails."""
+    label = f"{count} {cell}: {peer.name}"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            taken = take(Path(folder))
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            said = " ".join(str(error).split())[:300] or type(error).__name__
+            print(f"{label} FAILED: {said}", file=sys.stderr, flush=True)
+            if wrote := _last_lines(Path(folder) / "log"):
+                print(f"  its log: {wrote}", file=sys.stderr, flush=True)
+            found.failed.append(Failure(cell, peer.name, said))
+            return None
+    print(label, file=sys.stderr, flush=True)
+    return taken
 
 
-def _lifted(peers: Sequence[Peer]) -> str:
-    """The limits that are lifted, and of whom."""
-    names: dict[str, list[str]] = {}
-    for peer in peers:
-        names.setdefault(peer.lifted or "none", []).append(peer.name)
-    if len(names) == 1:
-        return next(iter(names))
-    return "; ".join(f"{' and '.join(those)}: {limits}" for limits, those in names.items())
+def _last_lines(log: Path, lines: int = 3, width: int = 300) -> str:
+    """In one line; empty without any."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError:
+        return ""
+    return " | ".join(line.strip() for line in text.splitlines()[-lines:])[-width:]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -175,48 +159,85 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _turns(options: argparse.Namespace) -> list[tuple[Cell, Peer]]:
+    """What is asked for. Raises ValueError where that can't be."""
+    peers = TWINS if options.tls else PEERS
+    names = [peer.name for peer in peers]
+    for name in options.peers or ():
+        if name not in names:
+            kind = "with --tls" if options.tls else "without --tls"
+            raise ValueError(f"{name} takes no turns {kind}: choose of {'; '.join(names)}")
+    if options.repeat < 1:
+        raise ValueError("--repeat needs 1 or more")
+    turns = [
+        (cell, peer)
+        for cell in CELLS
+        for peer in peers
+        if (not options.cells or cell.name in options.cells)
+        and (not options.peers or peer.name in options.peers)
+        and (not cell.peers or peer.name in cell.peers)
+    ]
+    if not turns:
+        raise ValueError(f"none of these peers takes part in {', '.join(options.cells)}")
+    return turns
+
+
 def main() -> int:
     options = _parser().parse_args()
-    processors = sorted(os.sched_getaffinity(0))
-    if len(processors) < 2:
-        print("this needs two processors: one for the server, one for the load", file=sys.stderr)
+    try:
+        turns = _turns(options)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if lacking := few_processors():
+        print(lacking, file=sys.stderr)
         return 69
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    all_peers: Sequence[Peer] = TWINS if options.tls else PEERS
-    chosen = [peer for peer in all_peers if not options.peers or peer.name in options.peers]
+    chosen = dict.fromkeys(peer for _, peer in turns)
     peers = [peer for peer in chosen if peer.installed]
+    if not peers:
+        print(f"not installed: {', '.join(peer.name for peer in chosen)}", file=sys.stderr)
+        return 69
     for peer in chosen:
         if peer not in peers:
             print(f"{peer.name} is not installed: left out", file=sys.stderr)
+    versions = {peer.name: peer.version() for peer in peers}
     try:
-        found = measure(options, peers)
+        found = measure(options, [(cell, peer) for cell, peer in turns if peer in peers])
     except (NoCompiler, NoLibrary) as error:
         print(error, file=sys.stderr)
         return 69
+    report(found, peers, versions, "plain" if options.tls else "redis")
+    return 1 if found.failed else 0
+
+
+def report(found: Found, peers: Sequence[Peer], versions: dict[str, str], against: str) -> None:
+    """The head, the tables and the line of JSON."""
     cells = {
-        cell: {peer: _median(several) for peer, several in turns.items()}
+        cell: {peer: median(several) for peer, several in turns.items()}
         for cell, turns in found.cells.items()
     }
-    shaken = {peer: _median(several) for peer, several in found.handshakes.items()}
+    shaken = {peer: median(several) for peer, several in found.handshakes.items()}
     machine = describe()
     for name, value in machine.items():
         print(f"{name:8} {value}")
-    print(f"lifted   {_lifted(peers)}")
     if found.ciphers:
         print(f"TLS      {', '.join(sorted(found.ciphers))}; the certificate is not checked")
-    show(cells, peers, "plain" if options.tls else "redis")
+    print("peers, and what is lifted or set for the load")
+    show_peers(versions, peers)
+    show_cells(cells, peers, against)
     if shaken:
         show_handshakes(shaken, peers)
     figures = {
-        "cells": {
-            cell: {peer: asdict(it) for peer, it in one.items()} for cell, one in cells.items()
-        },
-        "handshakes": {peer: asdict(it) for peer, it in shaken.items()},
+        "cells": {cell: as_json(turns, peers) for cell, turns in cells.items()},
+        "handshakes": as_json(shaken, peers),
+        "failed": [asdict(failure) for failure in found.failed],
+        "peers": versions,
+        "lifted": {peer.name: peer.lifted for peer in peers},
     }
     print(json.dumps({"benchmark": "fanout", **figures, "machine": machine}))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main)

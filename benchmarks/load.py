@@ -7,6 +7,7 @@ its connections itself (`dial.c`), and `handshakes.c`.
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ __all__ = [
     "Figures",
     "Generators",
     "Handshakes",
+    "apart",
     "compile_generators",
     "dialed_turn",
     "handshakes",
@@ -33,6 +35,10 @@ SENDERS = 10
 HANDSHAKES = 2000
 AT_ONCE = 8
 """Connections that are being made: half of what a server lets one address have."""
+CROWD = 1000
+"""Members from which on the memory of an idle connection is told."""
+_PATIENCE = 60.0
+"""Seconds that a generator may take beyond those of its load: 20 of them wait for the last."""
 _HERE = Path(__file__).parent
 _OPENSSL = dict.fromkeys(("libssl.so.3", "libcrypto.so.3"), "OpenSSL 3 (libssl3)")
 
@@ -59,14 +65,22 @@ class Figures:
     us_per_delivery: float
     deliveries_per_s: float
     messages_per_s: float
+    """Those that the reference member saw."""
     p50_ms: float
     p99_ms: float
     max_ms: float
     peak_mib: float
     idle_kib: float
-    """Memory of a joined connection that does nothing."""
+    """Memory of a joined connection that does nothing; 0: not told, with fewer than `CROWD`
+    members. What a server freed when it started is used again first, so the more members, the
+    truer."""
+    sent: int
+    seen: int
+    """By the reference member."""
+    lost: int
+    """Sent and not seen by it: mostly those that nobody got."""
     lacking: int
-    """Members that did not get everything."""
+    """Members that did not get as much as the reference."""
     generator: float
     """The part of its processor that the generator needed."""
 
@@ -116,7 +130,8 @@ def memory_kib(pid: int, field: str) -> int:
     return 0
 
 
-def _apart() -> None:
+def apart() -> None:
+    """Pins a generator: to the last processor; the servers have the first."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
@@ -131,12 +146,15 @@ def _figures(cell: Cell, printed: str, spent_ns: int, peak_kib: int, idle_kib: f
     return Figures(
         us_per_delivery=spent_ns / 1000 / max(1.0, deliveries),
         deliveries_per_s=deliveries / seconds,
-        messages_per_s=sent / seconds,
+        messages_per_s=seen / seconds,
         p50_ms=p50 / 1000,
         p99_ms=p99 / 1000,
         max_ms=top / 1000,
         peak_mib=peak_kib / 1024,
         idle_kib=idle_kib,
+        sent=int(sent),
+        seen=int(seen),
+        lost=int(sent - seen),
         lacking=int(lacking),
         generator=cpu / seconds,
     )
@@ -146,18 +164,29 @@ def _figures(cell: Cell, printed: str, spent_ns: int, peak_kib: int, idle_kib: f
 
 
 def turn(peer: Peer, cell: Cell, generator: Path, folder: Path) -> Figures:
-    """Starts a server, loads it, ends it."""
+    """Starts a server, loads it, ends it.
+
+    Raises RuntimeError, OSError, subprocess.SubprocessError; what the server wrote is in
+    `folder/log`, for those below, too.
+    """
     with peer.running(folder) as (pid, port):
         sockets: list[socket.socket] = []
         try:
             before = memory_kib(pid, "VmRSS")
             sockets = crowd(peer, port, SENDERS, cell.members)
             time.sleep(0.2)
-            idle = (memory_kib(pid, "VmRSS") - before) / len(sockets)
+            idle = _idle(pid, before, cell)
             return _load(peer, cell, generator, pid, sockets, idle)
         finally:
             for sock in sockets:
                 sock.close()
+
+
+def _idle(pid: int, before: int, cell: Cell) -> float:
+    """KiB for each connection, since there were `before`."""
+    if cell.members < CROWD:
+        return 0
+    return (memory_kib(pid, "VmRSS") - before) / (SENDERS + cell.members)
 
 
 def _load(
@@ -171,11 +200,12 @@ def _load(
         text=True,
         check=False,
         close_fds=False,
-        preexec_fn=_apart,
+        preexec_fn=apart,
+        timeout=cell.seconds + _PATIENCE,
     )
     spent = cpu_ns(pid) - start
     if ran.returncode:
-        raise RuntimeError(f"{peer.name}, {cell.name}: {ran.stderr.strip()}")
+        raise RuntimeError(ran.stderr.strip() or f"the generator ended with {ran.returncode}")
     return _figures(cell, ran.stdout, spent, memory_kib(pid, "VmHWM"), idle)
 
 
@@ -199,22 +229,28 @@ class _Dialing:
         assert self._popen.stderr is not None
         line = self._popen.stdout.readline()
         if not line:
-            raise RuntimeError(self._popen.stderr.read().strip() or "the generator ended")
+            raise RuntimeError(self._popen.stderr.read().strip() or "the generator was ended")
         return line.strip()
 
 
 @contextmanager
-def _dialing(command: list[str]) -> Iterator[_Dialing]:
+def _dialing(command: list[str], seconds: float) -> Iterator[_Dialing]:
+    """Killed when it takes longer than so many seconds."""
     pipe = subprocess.PIPE
     popen = subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, preexec_fn=_apart
+        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, preexec_fn=apart
     )
+    watch = threading.Timer(seconds, popen.kill)
+    watch.daemon = True
+    watch.start()
     with popen:  # closes its input, by which it ends
         try:
             yield _Dialing(popen)
         except BaseException:
             popen.kill()
             raise
+        finally:
+            watch.cancel()
 
 
 def dialed_turn(peer: Ipcchat, cell: Cell, generator: Path, folder: Path) -> tuple[Figures, str]:
@@ -222,11 +258,11 @@ def dialed_turn(peer: Ipcchat, cell: Cell, generator: Path, folder: Path) -> tup
     with peer.running(folder) as (pid, port):
         before = memory_kib(pid, "VmRSS")
         command = [str(generator), *_arguments(cell), str(port), str(int(peer.tls))]
-        with _dialing(command) as dialing:
+        with _dialing(command, cell.seconds + cell.members / 100 + _PATIENCE) as dialing:
             dialing.tell(scripts(peer, SENDERS, cell.members))
             cipher = dialing.hear()
             time.sleep(0.2)
-            idle = (memory_kib(pid, "VmRSS") - before) / (SENDERS + cell.members)
+            idle = _idle(pid, before, cell)
             start = cpu_ns(pid)
             dialing.tell("\n")
             printed = dialing.hear()
@@ -240,7 +276,7 @@ def handshakes(peer: Ipcchat, generator: Path, folder: Path) -> Handshakes:
     with peer.running(folder) as (pid, port):
         command = [str(generator), str(port), str(int(peer.tls)), str(HANDSHAKES), str(AT_ONCE)]
         start = cpu_ns(pid)
-        with _dialing(command) as dialing:
+        with _dialing(command, _PATIENCE) as dialing:
             dialing.tell(script_line([HELLO]))
             seconds, cpu = map(float, dialing.hear().split())
             spent = cpu_ns(pid) - start

@@ -6,7 +6,7 @@ import platform
 import sqlite3
 from pathlib import Path
 
-__all__ = ["describe"]
+__all__ = ["describe", "few_processors", "installed"]
 
 
 def _processor() -> str:
@@ -20,7 +20,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str:
+def installed(package: str) -> str:
+    """Its version here."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -33,8 +34,17 @@ def describe() -> dict[str, str]:
         "cpu": f"{os.cpu_count()} × {_processor()}",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "ipcchat": _version("ipcchat"),
-        "msgspec": _version("msgspec"),
-        "uvloop": _version("uvloop"),
+        "ipcchat": installed("ipcchat"),
+        "msgspec": installed("msgspec"),
+        "uvloop": installed("uvloop"),
         "sqlite": sqlite3.sqlite_version,
     }
+
+
+def few_processors() -> str:
+    """Why a server and its load can't have a processor each here; empty: they can."""
+    if not hasattr(os, "sched_getaffinity"):
+        return "this needs Linux: it pins the server and the load"
+    if len(os.sched_getaffinity(0)) < 2:
+        return "this needs two processors: one for the server, one for the load"
+    return ""

@@ -1,7 +1,7 @@
 """The servers that fanout.py compares, and how each is joined and spoken to.
 
-They store nothing but ipcchat. A limit that would stop the load is lifted here, alone, by a setting
-that is named.
+They store nothing but ipcchat. A limit that would stop the load is lifted here, alone; `lifted`
+names all that is set otherwise than it comes.
 """
 
 import json
@@ -10,7 +10,8 @@ import socket
 import sys
 from pathlib import Path
 
-from benchmarks.peer import TEXT, Peer, Step, Template, orders, script_line, text, until
+from benchmarks.machine import installed
+from benchmarks.peer import TEXT, Peer, Step, Template, exactly, orders, script_line, text, until
 
 __all__ = ["HELLO", "PEERS", "TWINS", "Ipcchat", "scripts"]
 
@@ -28,23 +29,30 @@ HELLO = _step({"type": "hello", "id": 1, "versions": [1]})
 class Ipcchat(Peer):
     """This project; durable, or in memory."""
 
-    lifted = "say_burst=0"
-
     def __init__(
-        self, name: str, *flags: str, memory: bool = False, tls: bool = False, base: str = "redis"
+        self,
+        name: str,
+        *settings: str,
+        memory: bool = False,
+        tls: bool = False,
+        base: str = "redis",
     ) -> None:
         self.name = name
         self.tls = tls
         self.base = base
-        self._flags = flags
+        self._settings = ("say_burst=0", *settings)
+        self.lifted = ", ".join(self._settings)
         self._memory = memory
+
+    def version(self) -> str:
+        return installed("ipcchat")
 
     def command(self, port: int, folder: Path) -> list[str]:
         (folder / "run").mkdir(mode=0o700, exist_ok=True)
         data = ":memory:" if self._memory else str(folder / "data")
         command = [sys.executable, "-m", "ipcchat", "server", "--headless", "--data", data]
-        command += ["--listen", f"127.0.0.1:{port}", "--set", self.lifted]
-        return [*command, *([] if self.tls else ["--plaintext"]), *self._flags]
+        command += ["--listen", f"127.0.0.1:{port}", *([] if self.tls else ["--plaintext"])]
+        return [*command, *(part for setting in self._settings for part in ("--set", setting))]
 
     def script(self, number: int, sender: bool) -> list[Step]:
         """How a sender or a member joins. The login's method needs no answer of the server."""
@@ -63,10 +71,7 @@ class Ipcchat(Peer):
                     raise RuntimeError(reply.decode())
 
     def _receive(self, sock: socket.socket) -> bytes:
-        head = sock.recv(4, socket.MSG_WAITALL)
-        if not head:
-            raise RuntimeError("closed")
-        return sock.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+        return exactly(sock, int.from_bytes(exactly(sock, 4), "big"))
 
     def template(self, sender: int) -> Template:
         head = b'{"type":"say","id":3,"room":1,"draft":"' + secrets.token_hex(8).encode()
@@ -90,7 +95,7 @@ class Redis(Peer):
 
     name = "redis"
     program = "redis-server"
-    lifted = "client-output-buffer-limit pubsub 0 0 0"
+    lifted = "client-output-buffer-limit pubsub 0 0 0, maxclients 20000, no save, no appendonly"
 
     def command(self, port: int, folder: Path) -> list[str]:
         limit = ["--client-output-buffer-limit", "pubsub 0 0 0"]
@@ -112,7 +117,7 @@ class Nats(Peer):
 
     name = "nats"
     program = "nats-server"
-    lifted = "max_pending 1GB"
+    lifted = "max_pending 1GB, write_deadline 60s"
 
     def command(self, port: int, folder: Path) -> list[str]:
         settings = folder / "nats.conf"
@@ -139,7 +144,8 @@ class Mosquitto(Peer):
 
     name = "mosquitto"
     program = "mosquitto"
-    lifted = "max_queued_messages 0, max_queued_bytes 0"
+    asked = ("-h",)
+    lifted = "max_queued_messages 0, max_queued_bytes 0, set_tcp_nodelay true"
 
     def command(self, port: int, folder: Path) -> list[str]:
         settings = folder / "mosquitto.conf"
@@ -153,11 +159,11 @@ class Mosquitto(Peer):
         name = f"{'s' if sender else 'm'}{number}".encode()
         body = b"\x00\x04MQTT\x04\x02\x00\x00" + len(name).to_bytes(2, "big") + name
         sock.sendall(b"\x10" + bytes([len(body)]) + body)
-        sock.recv(4, socket.MSG_WAITALL)
+        exactly(sock, 4)
         if not sender:
             topic = len(ROOM).to_bytes(2, "big") + ROOM.encode() + b"\x00"
             sock.sendall(b"\x82" + bytes([2 + len(topic)]) + b"\x00\x01" + topic)
-            sock.recv(5, socket.MSG_WAITALL)
+            exactly(sock, 5)
 
     def template(self, sender: int) -> Template:
         body = len(ROOM).to_bytes(2, "big") + ROOM.encode()
@@ -170,7 +176,10 @@ class Ngircd(Peer):
 
     name = "ngircd"
     program = "ngircd"
-    lifted = "MaxConnections, MaxConnectionsIP, MaxPenaltyTime 0"
+    lifted = (
+        "MaxConnections 0, MaxConnectionsIP 0, MaxPenaltyTime 0, MaxNickLength 16, "
+        "PingTimeout 600, no DNS, no Ident, no PAM"
+    )
 
     def command(self, port: int, folder: Path) -> list[str]:
         settings = folder / "ngircd.conf"
@@ -206,8 +215,8 @@ class Ngircd(Peer):
 
 PEERS: tuple[Peer, ...] = (
     Ipcchat("ipcchat"),
-    Ipcchat("ipcchat, asyncio", "--set", "loop=asyncio"),
-    Ipcchat("ipcchat, once a tick", "--set", "coalesce=0"),
+    Ipcchat("ipcchat, asyncio", "loop=asyncio"),
+    Ipcchat("ipcchat, once a tick", "coalesce=0"),
     Ipcchat("ipcchat :memory:", memory=True),
     Redis(),
     Nats(),
@@ -217,12 +226,12 @@ PEERS: tuple[Peer, ...] = (
 """Those that take turns in a run."""
 
 TWINS = tuple(
-    Ipcchat(f"{name}{', TLS' if tls else ''}", *flags, memory=memory, tls=tls, base=name)
-    for name, memory, flags in (
+    Ipcchat(f"{name}{', TLS' if tls else ''}", *settings, memory=memory, tls=tls, base=name)
+    for name, memory, settings in (
         ("durable", False, ()),
-        ("durable asyncio", False, ("--set", "loop=asyncio")),
+        ("durable asyncio", False, ("loop=asyncio",)),
         ("memory", True, ()),
-        ("memory asyncio", True, ("--set", "loop=asyncio")),
+        ("memory asyncio", True, ("loop=asyncio",)),
     )
     for tls in (False, True)
 )

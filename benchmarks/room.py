@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
 import time
 from itertools import pairwise
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from tests.support import PLAINTEXT, serve_process
 
+from benchmarks import ending
 from benchmarks.machine import describe
 from ipcchat.client.chat import Chat, connect
 from ipcchat.entries import Entry
@@ -131,4 +131,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main)

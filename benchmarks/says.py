@@ -24,6 +24,7 @@ from pathlib import Path
 from harness.shim import NoCompiler, compile_shim
 from tests.support import serve_process
 
+from benchmarks import ending
 from benchmarks.machine import describe
 from ipcchat.journal import open_journal
 from ipcchat.journal.drafts import Draft
@@ -127,6 +128,9 @@ def main() -> int:
         rate = _run_bare(options)
         print(json.dumps({"per_second": round(rate)}))
         return 0
+    if options.pairs < 1:
+        print("--pairs needs 1 or more", file=sys.stderr)
+        return 2
     rates = _measure(options)
     ratios = {
         f"{over} / {under}": round(rates[over] / rates[under], 2)
@@ -157,4 +161,4 @@ def _run_bare(options: argparse.Namespace) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main)
