@@ -17,7 +17,8 @@
  * WINDOW messages in flight for each sender; else so many a second in all, in turn. The bytes of
  * all members are counted; SAMPLE 1: every member's messages are timed, else the reference's only.
  * After SECONDS nothing is sent; it ends when the reference saw all and every member has as many
- * bytes as it; or 20 seconds later, which don't count: the seconds are those until the last bytes.
+ * bytes as it. Where that does not come to be it ends 20 seconds later, or when nobody got a byte
+ * for 3 seconds; those don't count: the seconds are those until the last bytes.
  *
  * Prints: sent, seen by the reference, members that lack bytes, seconds, own CPU seconds, then the
  * latencies p50, p99, max in microseconds.
@@ -44,7 +45,8 @@
 #define CHUNK (1 << 18)
 #define SPAN 19 /* '^', sender, time */
 #define QUEUE 1024
-#define IDLE 100000000u /* ns, the longest wait */
+#define IDLE 100000000u     /* ns, the longest wait */
+#define SILENCE 3000000000u /* ns without a byte, after which nothing more is to come */
 
 struct sender {
     unsigned char *text;
@@ -297,7 +299,7 @@ int main(int argc, char **argv)
             lacking = 0;
             for (int i = 0; i < n_members; i++)
                 lacking += bytes[i] + 64 < bytes[0]; /* a ping is no message */
-            if ((all = seen == sent && !lacking))
+            if ((all = seen == sent && !lacking) || now - last > SILENCE)
                 break;
         }
         int ready = wait_for(poll, events, 1024, wait);
