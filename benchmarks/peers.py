@@ -10,6 +10,8 @@ import socket
 import sys
 from pathlib import Path
 
+from harness.shim import compile_program
+
 from benchmarks.machine import installed
 from benchmarks.peer import TEXT, Peer, Step, Template, exactly, orders, script_line, text, until
 
@@ -213,6 +215,26 @@ class Ngircd(Peer):
         return Template(head + text(sender) + b"\r\n", time_at=len(head) + 3)
 
 
+class Floor(Peer):
+    """`floor.c`: the least that a server can do, for what the others cost beyond it."""
+
+    name = "C floor"
+
+    def version(self) -> str:
+        return "-"
+
+    def command(self, port: int, folder: Path) -> list[str]:
+        return [str(compile_program(Path(__file__).with_name("floor.c"), folder)), str(port)]
+
+    def join(self, sock: socket.socket, number: int, sender: bool) -> None:
+        if not sender:
+            sock.sendall(b"+\n")
+            exactly(sock, 2)
+
+    def template(self, sender: int) -> Template:
+        return Template(text(sender) + b"\n", time_at=3)
+
+
 PEERS: tuple[Peer, ...] = (
     Ipcchat("ipcchat"),
     Ipcchat("ipcchat, asyncio", "loop=asyncio"),
@@ -222,6 +244,7 @@ PEERS: tuple[Peer, ...] = (
     Nats(),
     Ngircd(),
     Mosquitto(),
+    Floor(),
 )
 """Those that take turns in a run."""
 

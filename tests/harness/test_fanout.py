@@ -87,6 +87,15 @@ def test_a_peer_that_fails_loses_its_turn_alone(capsys: pytest.CaptureFixture[st
     assert figures.lacking == figures.lost == figures.idle_kib == 0
 
 
+def test_the_floor_passes_everything_on_to_everybody() -> None:
+    (floor,) = (peer for peer in PEERS if peer.name == "C floor")
+    flood = load.Cell("flood", 30, window=256, seconds=0.5)
+    for figures in _measure((PACED, floor), (flood, floor)).cells.values():
+        (one,) = figures["C floor"]
+        assert one.sent == one.seen > 0
+        assert one.lacking == 0
+
+
 def test_the_line_has_ratios_versions_and_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
     found = _measure((PACED, GOOD), (PACED, BROKEN))
     peers = [GOOD, BROKEN]
@@ -168,7 +177,11 @@ def test_nobody_there_to_measure_is_one_line(
     assert (out, err) == ("", "not installed: redis, nats\n")
 
 
-@pytest.mark.parametrize("peer", [peer for peer in PEERS if peer.installed], ids=lambda it: it.name)
+@pytest.mark.parametrize(
+    "peer",
+    [peer for peer in PEERS if peer.installed and peer.name != "C floor"],
+    ids=lambda it: it.name,
+)
 def test_every_installed_peer_tells_its_version(peer: Peer) -> None:
     assert all(part.isdigit() for part in peer.version().split("."))
 
