@@ -57,7 +57,7 @@ def show_cells(
     """The table of the cells."""
     bases = {peer.name: peer.base for peer in peers}
     print(
-        f"\n{'':22}{'us CPU':>8}{f'x {against}':>9}{'deliv/s':>11}{'msg/s':>8}{'p50 ms':>8}"
+        f"\n{'':22}{'us CPU':>8}{f'x {against}':>9}{'deliv/s':>13}{'msg/s':>11}{'p50 ms':>8}"
         f"{'p99 ms':>8}{'max ms':>8}{'peak MiB':>9}{'KiB idle':>9}{'gen':>6}"
     )
     for cell, turns in cells.items():
@@ -69,8 +69,8 @@ def show_cells(
             note += f"  {it.lacking} LACK MESSAGES" if it.lacking else ""
             idle = f"{it.idle_kib:.1f}" if it.idle_kib else "-"
             print(
-                f"  {peer:20}{it.us_per_delivery:8.3f}{ratio:>9}{it.deliveries_per_s:11,.0f}"
-                f"{it.messages_per_s:8,.0f}{it.p50_ms:8.1f}{it.p99_ms:8.1f}{it.max_ms:8.1f}"
+                f"  {peer:20}{it.us_per_delivery:8.3f}{ratio:>9}{it.deliveries_per_s:13,.0f}"
+                f"{it.messages_per_s:11,.0f}{it.p50_ms:8.1f}{it.p99_ms:8.1f}{it.max_ms:8.1f}"
                 f"{it.peak_mib:9.1f}{idle:>9}{it.generator:6.2f}{note}"
             )
 
