@@ -1,4 +1,11 @@
-"""How often the screen is drawn: keys at once, the network on a grid, the clock now and then."""
+"""How often the screen is drawn: keys at once, the network on a grid, the clock now and then.
+
+On a loop that is a server's too, talk goes first: while there is much of it, what the network
+brings is drawn five times a second. Much is told by the requests to draw, since a loop that is
+busy all the time need not be late: `_CALM` of them a second are never much, and up to `_BURST`
+beyond that may come at once. Whoever says a line now and then sees it at once. A key never waits:
+it is drawn by whoever takes it.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,8 +15,9 @@ from ipcchat.clock import now
 __all__ = ["Pace"]
 
 _LAGGING, _LATE = 1 / 5, 0.02
-"""Seconds between drawings while they come that late: the loop is a busy server's too, and talk
-goes first."""
+"""Seconds between drawings where one came that late, or there is much talk on a server's loop."""
+_CALM, _BURST, _FULL = 20.0, 5.0, 10.0
+"""Requests a second that run out of a bucket; above which level there is much talk; its size."""
 _CLOCK = 15.0
 """Seconds between two looks at the clock in the status line."""
 
@@ -18,15 +26,27 @@ class Pace:
     """Owns the timers. `prepare` is called before what the network brought is drawn."""
 
     def __init__(
-        self, prepare: Callable[[], None], draw: Callable[[], None], per_second: int
+        self,
+        prepare: Callable[[], None],
+        draw: Callable[[], None],
+        per_second: int,
+        *,
+        serves: bool = False,
     ) -> None:
+        """`serves`: the loop is a server's too."""
         self._prepare = prepare
         self._draw = draw
         self.per_second = per_second
         """Drawings that the network asks for, at most."""
+        self._serves = serves
         self._frame: asyncio.TimerHandle | None = None
         self._clock: asyncio.TimerHandle | None = None
         self._lags = False
+        self._asked = 0
+        """Requests since the last drawing."""
+        self._level = 0.0
+        """What was in the bucket then, and when that was."""
+        self._drawn = float("-inf")
 
     @property
     def awaited(self) -> bool:
@@ -35,13 +55,23 @@ class Pace:
 
     def soon(self) -> None:
         """Something has changed."""
+        self._asked += 1
         if self._frame is None:
-            wait = _LAGGING if self._lags else 1 / self.per_second
-            self._frame = asyncio.get_running_loop().call_later(wait, self._due)
+            loop = asyncio.get_running_loop()
+            when = loop.time() + 1 / self.per_second
+            if self._lags:
+                when = max(when, self._drawn + _LAGGING)
+            self._frame = loop.call_at(when, self._due)
 
     def _due(self) -> None:
         frame, self._frame = self._frame, None
-        self._lags = frame is not None and asyncio.get_running_loop().time() - frame.when() > _LATE
+        time = asyncio.get_running_loop().time()
+        self._lags = frame is not None and time - frame.when() > _LATE
+        if self._serves:
+            level = self._level + self._asked - (time - self._drawn) * _CALM
+            self._level = min(_FULL, max(0.0, level))
+            self._lags = self._lags or self._level > _BURST
+        self._asked, self._drawn = 0, time
         self._prepare()
         self._draw()
 

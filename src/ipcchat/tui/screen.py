@@ -1,7 +1,7 @@
 """The screen as a whole: what the keys and commands work on, and how often it is drawn.
 
-A key draws at once; what the network brings draws at most 30 times a second. Drawing pulls from
-the model: nothing here keeps a copy of it.
+A key draws at once; what the network brings draws at most 30 times a second, at the console of a
+busy server five times (`pace`). Drawing pulls from the model: nothing here keeps a copy of it.
 """
 
 import asyncio
@@ -85,7 +85,8 @@ class ChatScreen:
         self.saying: Saying = Saying(self, self.editor, actions, self._submits)
         self.searches: Searches = Searches(self, self._maker)
         self.panes.waiting = lambda: self.saying.waiting
-        self._pace = Pace(self._prepare, self.app.invalidate, settings.redraw)
+        serves = desk is not None
+        self._pace = Pace(self._prepare, self.app.invalidate, settings.redraw, serves=serves)
         self.scrollback.holds = lambda: self._pace.awaited
         self._greeting = greeting
         self._group: asyncio.TaskGroup | None = None
