@@ -7,7 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ipcchat.errors import Refused
 from ipcchat.server.admission import (
+    ALWAYS,
     LONGEST_GRACE,
     SHORTEST_GRACE,
     Admission,
@@ -82,15 +84,36 @@ def test_nobody_is_dropped_who_has_just_come() -> None:
     assert admission.enter(source_of("192.0.2.1"), 0.2).drop == (first,)
 
 
-def test_with_max_clients_logged_in_there_is_no_place() -> None:
-    admission = Admission(Numbers(max_clients=2))
-    for number in (1, 2):
-        ticket = granted(admission.enter(source_of("127.0.0.1"), 0.0))
-        admission.numbered(ticket, number)
-        assert admission.logged_in(number)
-    assert admission.enter(source_of("192.0.2.1"), 1.0) == Entry(None, 0.0)
+@pytest.mark.parametrize(("most", "files"), [(2, 100), (100, 54)])
+def test_who_is_one_too_many_is_refused_at_login(most: int, files: int) -> None:
+    admission = Admission(Numbers(max_clients=most))
+    admission.fit(files, pages=4)
+    assert login(admission, "127.0.0.1", 1)
+    assert login(admission, "127.0.0.1", 2)
+    with pytest.raises(Refused) as caught:
+        login(admission, "127.0.0.1", 3)
+    assert caught.value.code == "too_many" and caught.value.retry
+    assert login(admission, "127.0.0.1", 4, replaces=2), "a device that returns"
     admission.lost(1)
-    assert admission.enter(source_of("192.0.2.1"), 1.0).ticket is not None
+    assert admission.logged_in(3)
+
+
+def test_of_a_full_server_few_wait_to_hear_so() -> None:
+    admission = Admission(Numbers(max_clients=1))
+    assert login(admission, "127.0.0.1", 1)
+    first, *_ = [granted(admission.enter(source_of("192.0.2.1"), 0.0)) for _ in range(ALWAYS)]
+    assert admission.enter(source_of("192.0.2.1"), 0.0).wait > 0
+    assert admission.enter(source_of("192.0.2.1"), 1.0).drop == (first,)
+
+
+@pytest.mark.parametrize(("files", "most"), [(30, 1), (53, 1), (64, 12), (12_051, 11_999)])
+def test_there_is_room_for_one_whatever_fits(files: int, most: int) -> None:
+    admission = Admission(Numbers())
+    admission.fit(files, pages=4)
+    assert admission.most == most
+    assert f" {files:,} open files, which do for {most:,} of 12,000 clients" in admission.shortage
+    admission.fit(12_052, pages=4)
+    assert admission.most == 12_000 and not admission.shortage
 
 
 def login(admission: Admission, host: str, number: int, replaces: int = 0) -> bool:
@@ -201,7 +224,7 @@ class Tables(RuleBasedStateMachine):
             assert victim.state == "gone" and victim in self.tickets
             assert victim.since + SHORTEST_GRACE <= self.now + 1e-9
         if entry.ticket is None:
-            assert entry.wait > 0 or self.admission.established == 9
+            assert entry.wait > 0
         else:
             assert not entry.wait
             self.tickets.append(entry.ticket)
@@ -224,7 +247,11 @@ class Tables(RuleBasedStateMachine):
             self.admission.numbered(ticket, self.number)
         before = ticket.state
         self.admission.greeted(ticket.number, self.now)
-        ok = self.admission.logged_in(ticket.number, max(0, ticket.number - back))
+        try:
+            ok = self.admission.logged_in(ticket.number, max(0, ticket.number - back))
+        except Refused:
+            assert self.admission.established == 9
+            ok = False
         if before == "pending":
             assert ticket.state == ("established" if ok else "pending")
         else:
@@ -254,7 +281,8 @@ class Tables(RuleBasedStateMachine):
         admission = self.admission
         assert admission.pending == states["pending"] <= 6
         assert admission.established == states["established"]
-        assert admission.pending + admission.established <= 9
+        assert admission.established <= 9
+        assert admission.pending + admission.established <= 9 + ALWAYS
         here = {ticket.source.key for ticket in self.tickets if ticket.state != "gone"}
         assert len(admission) == len(here)
 

@@ -1,10 +1,10 @@
-"""Sockets' tests run on the loops that servers run on: asyncio's own, and uvloop."""
+"""Sockets' tests run on the loops that servers run on."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 
-import uvloop
+from tests.loops import LOOPS
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"std": asyncio.new_event_loop, "uv": uvloop.new_event_loop}
+    return LOOPS

@@ -20,16 +20,28 @@ many addresses, a sixteenth. When all clients of a server come back at once the 
 everybody makes progress, and dropping any would only bring it back. So `grace` is 100 ms at rest,
 is halved while connections that made nothing of it are dropped, and doubles with each login.
 
-Established connections are never dropped: who would be one too many is refused.
+Established connections are never dropped. When there are as many as may be, a few places before
+login are left: who would be one too many hears so in its own language, behind TLS too, and a device
+that returns gets its own place back.
 """
 
+import sys
 from collections.abc import Callable
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple, Protocol
 
-__all__ = ["Admission", "Entry", "Limits", "Source", "Stage", "Ticket", "source_of"]
+from ipcchat.errors import Refused
 
+__all__ = ["ALWAYS", "Admission", "Entry", "Limits", "Source", "Stage", "Ticket", "source_of"]
+
+ALWAYS = 4
+"""Places before login that there are however many have logged in."""
+_COME_AGAIN = 5000
+"""Milliseconds after which who is one too many may try again."""
+_OPEN, _PAGE = 40, 2
+"""Open files that are neither clients nor pages (some 27 of the journal, the index and the loop,
+and what asks over the control socket), and those of a page that is read: the journal, its WAL."""
 LONGEST_GRACE = 0.1
 SHORTEST_GRACE = 0.004
 """Seconds."""
@@ -113,17 +125,13 @@ def _nothing() -> None:
     """There is nothing to close yet."""
 
 
-_NOBODY = Ticket(Source("", False), 0.0)
-_NOBODY.state = "gone"
-
-
 class Entry(NamedTuple):
     """The answer to a newcomer. Whatever it is, those in `drop` are to be closed."""
 
     ticket: Ticket | None
-    """The newcomer's place."""
+    """The newcomer's place; None: not yet."""
     wait: float = 0.0
-    """Without a ticket: seconds after which to ask again; 0.0: there is no place."""
+    """Without a ticket: seconds after which to ask again."""
     drop: tuple[Ticket, ...] = ()
 
 
@@ -166,6 +174,8 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self._files = self._fit = sys.maxsize
+        """Open files that the system allows, and the clients for which they do."""
         self.dropped = 0
         """Unfinished connections that made room for others, ever."""
         self.grace = LONGEST_GRACE
@@ -185,12 +195,36 @@ class Admission:
         """Connections that have logged in."""
         return self._all.established
 
+    @property
+    def most(self) -> int:
+        """So many may have logged in; one where nothing fits."""
+        return max(1, min(self.limits.max_clients, self._fit))
+
+    @property
+    def full(self) -> bool:
+        """Whether so many have."""
+        return self.established >= self.most
+
+    def fit(self, files: int, pages: int) -> None:
+        """The system allows so many open files, and so many pages are read at the same time: what
+        they need is not for clients."""
+        self._files, self._fit = files, files - _OPEN - _PAGE * pages - ALWAYS
+
+    @property
+    def shortage(self) -> str:
+        """What to tell where there are not enough for `max_clients`; empty: there are."""
+        most, wanted = self.most, self.limits.max_clients
+        if most >= wanted:
+            return ""
+        return (
+            f"the system allows {self._files:,} open files, which do for {most:,} of {wanted:,}"
+            " clients (max_clients): raise its limit (ulimit -n, or LimitNOFILE= of systemd)"
+        )
+
     def enter(self, source: Source, now: float) -> Entry:
         """A place for a newcomer."""
         drop: list[Ticket] = []
         while (victim := self._victim(source, now)) is not None:
-            if victim.state == "gone":
-                return Entry(None, 0.0, tuple(drop))
             wait = victim.since + self.grace - now
             if wait > 0:
                 return Entry(None, wait, tuple(drop))
@@ -209,18 +243,14 @@ class Admission:
         return Entry(ticket, 0.0, tuple(drop))
 
     def _victim(self, source: Source, now: float) -> Ticket | None:
-        """Who must go first; None where there is room. One that is gone: nobody can."""
+        """Who must go first; None where there is room."""
         limits = self.limits
         own = self._addresses.get(source.key)
         if own is not None and own.pending >= limits.pending_per_address:
             return own.weakest()
-        if (
-            self.pending < limits.pending_clients
-            and self.pending + self.established < limits.max_clients
-        ):
+        places = max(ALWAYS, self.most - self.established)
+        if self.pending < min(limits.pending_clients, places):
             return None
-        if not self.pending:
-            return _NOBODY
         most, victim = 1, self._all.weakest()
         for address in self._addresses.values():
             if address.pending > most:
@@ -250,6 +280,15 @@ class Admission:
         if ticket is not None:
             self.advance(ticket, Stage.GREETED, now)
 
+    def check_room(self, number: int, replaces: int = 0) -> None:
+        """Raises Refused (`too_many`) where all places of clients are taken; see `may_log_in`."""
+        ticket, before = self._numbers.get(number), self._numbers.get(replaces)
+        if ticket is None or ticket.state != "pending" or not self.full:
+            return
+        if before is None or before.state != "established":
+            text = "the server has no room for one more client"
+            raise Refused("too_many", text, retry=True, wait_ms=_COME_AGAIN)
+
     def may_log_in(self, number: int, replaces: int = 0) -> bool:
         """Whether its address has room for one more client; `replaces` is the number of a
         connection that goes when this one comes."""
@@ -264,7 +303,9 @@ class Admission:
 
     def logged_in(self, number: int, replaces: int = 0) -> bool:
         """The connection is a session now, in the place of another where one is given. False,
-        and nothing is changed, where it may not (`may_log_in`)."""
+        and nothing is changed, where it may not (`may_log_in`). Raises Refused (`too_many`) where
+        the server has no room."""
+        self.check_room(number, replaces)
         if not self.may_log_in(number, replaces):
             return False
         ticket = self._numbers.get(number)

@@ -115,10 +115,9 @@ class Listener:
             ticket = None
             if self._admission is not None:
                 ticket = await self._place(self._admission, peer.source)
-                if ticket is None:
-                    self._note("warning", "full", f"{peer.address} is turned away: max_clients")
-                    sock.close()
-                    return
+                if self._admission.full:
+                    most = self._admission.most
+                    self._note("warning", "full", f"{peer.address} comes, but {most:,} are here")
         except OSError:
             sock.close()
             return
@@ -127,15 +126,15 @@ class Listener:
             raise
         self._reception.receive(group, sock, peer, ticket)
 
-    async def _place(self, admission: Admission, source: Source) -> Ticket | None:
-        """A place, as soon as there is one; None where there is none to wait for."""
+    async def _place(self, admission: Admission, source: Source) -> Ticket:
+        """A place, as soon as there is one."""
         while True:
             entry = admission.enter(source, self._loop.time())
             if entry.drop:
                 self._note("info", "pending", "too many before login: the oldest make room")
             for victim in entry.drop:
                 victim.close()
-            if entry.ticket is not None or not entry.wait:
+            if entry.ticket is not None:
                 return entry.ticket
             await asyncio.sleep(_PACE)
 

@@ -112,7 +112,7 @@ class Door:
             if account is not None:
                 self._enter(connection, login, account, credential)
                 return False
-            draft = self._newcomer(connection.peer, login, credential, older)
+            draft = self._newcomer(connection.number, connection.peer, login, credential, older)
         except (Refused, TextError) as error:
             self._refuse(connection, refusal(login.id, error))
             return False
@@ -122,9 +122,12 @@ class Door:
         future.add_done_callback(partial(self._decided, connection, login, credential))
         return True
 
-    def _newcomer(self, peer: access.Peer, login: Login, credential: str, older: str) -> Draft:
+    def _newcomer(
+        self, number: int, peer: access.Peer, login: Login, credential: str, older: str
+    ) -> Draft:
         """The draft of a new account, or of one that moves. Raises Refused, TextError: what is
         certain already makes no draft, so that strangers leave nothing behind."""
+        self._hub.admission.check_room(number)
         known = self._hub.journal.state
         now = now_ms()
         moves = older in known.credentials

@@ -45,8 +45,6 @@ from ipcchat.wire.protocol import State
 
 __all__ = ["Server"]
 
-_SPARE = 64
-"""Open files that are not connections."""
 _FIXED = (
     "listen",
     "unix",
@@ -177,13 +175,8 @@ class Server:
 
     async def _listen(self, data: Path | None) -> None:
         settings = self.settings
-        fit = raise_descriptors() - _SPARE
-        if fit < settings.max_clients:
-            self.log.warning(
-                "descriptors",
-                f"the system allows {fit:,} connections, max_clients is {settings.max_clients:,}:"
-                " raise its limit of open files (ulimit -n)",
-            )
+        self._admission.fit(raise_descriptors(), settings.pages_in_flight)
+        self._note_shortage()
         if not settings.listen and not settings.unix:
             raise SettingError(
                 "there is nowhere to listen; give --listen HOST:PORT, or --unix PATH"
@@ -207,6 +200,10 @@ class Server:
             for sock, kind in sockets:
                 self._listeners.append(self._listener(sock, kind))
         self.addresses = [item.address for item in self._listeners if item.kind != "control"]
+
+    def _note_shortage(self) -> None:
+        if text := self._admission.shortage:
+            self.log.warning("descriptors", text)
 
     def _listener(self, sock: socket.socket, kind: str) -> Listener:
         admission = None if kind == "control" else self._admission
@@ -314,6 +311,8 @@ class Server:
         self._gate.rates.change(after.say_burst, after.say_rate)
         self.log.level = after.log_level
         self.log.info("reload", "the settings were read again")
+        if after.max_clients != before.max_clients:
+            self._note_shortage()
         for name in fixed:
             self.log.warning("reload", f"{name} takes effect at the next start")
 
