@@ -24,6 +24,7 @@ def test_server_and_client_talk_over_tls_at_once_and_again(tmp_path: Path) -> No
         with program(tmp_path, *arguments, **UNSET) as server:
             assert server.line() == f"listening on {place}"
             assert server.error_line().endswith(f" info listening listening on {place}")
+            assert " info loop running on " in server.error_line()
             assert " info certificate fingerprint " in server.error_line()
             done = client(guest, "send", "--server", place, "#lobby", f"hello {number}")
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -80,6 +80,7 @@ def test_sighup_reads_the_settings_again(tmp_path: Path) -> None:
     with program(tmp_path, *headless()) as server:
         address(server)
         assert " listening " in server.error_line()
+        assert " info loop running on " in server.error_line()
         file.write_text('log_level = "nonsense"\n')
         server.signal(signal.SIGHUP)
         bad = server.error_line()
@@ -235,6 +236,7 @@ def test_status_of_one_that_runs(server: Program, home: Path) -> None:
     assert shown["state"] == "ready"
     assert shown["listening"] == server.place
     assert shown["rooms"] == "1"
+    assert shown["loop"].split()[0] in ("asyncio", "uvloop")
 
 
 def test_status_as_json(server: Program, home: Path) -> None:

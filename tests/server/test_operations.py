@@ -1,5 +1,7 @@
 """What operators may ask, and nobody else."""
 
+import asyncio
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,8 @@ async def test_status_sessions_and_the_log(tmp_path: Path) -> None:
             assert (status.sessions, status.accounts, status.rooms, status.entries) == (1, 2, 1, 2)
             assert status.ready
             assert status.data == ":memory:"
+            kind = type(asyncio.get_running_loop()).__module__
+            assert status.loop == (f"uvloop {version('uvloop')}" if "uv" in kind else "asyncio")
 
 
 @pytest.mark.asyncio

@@ -59,6 +59,7 @@ def _lines(answer: messages.StatusOk) -> dict[str, object]:
         "listening": ", ".join(answer.listening),
         "fingerprint": fingerprint,
         "access": answer.access,
+        "loop": answer.loop,
         "data": answer.data,
         "sessions": answer.sessions,
         "accounts": answer.accounts,

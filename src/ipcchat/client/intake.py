@@ -206,6 +206,7 @@ def clean_status(status: StatusOk) -> StatusOk:
         text=clean_line(status.text),
         fingerprint=clean_name(status.fingerprint),
         access=clean_name(status.access),
+        loop=clean_name(status.loop),
     )
 
 

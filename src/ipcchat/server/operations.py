@@ -1,5 +1,8 @@
 """Requests of operators: how the server is, who is connected, the event log, the end."""
 
+import asyncio
+import sys
+
 from ipcchat import __version__
 from ipcchat.errors import Refused, SettingError
 from ipcchat.journal.sight import first_seen
@@ -20,9 +23,16 @@ from ipcchat.wire.messages import (
     StatusOk,
 )
 
-__all__ = ["log", "reload", "sessions", "shutdown", "status"]
+__all__ = ["log", "loop_name", "reload", "sessions", "shutdown", "status"]
 
 _SESSIONS = 100
+
+
+def loop_name() -> str:
+    """The loop that runs, as shown: `asyncio`, or the library's name and version."""
+    name = type(asyncio.get_running_loop()).__module__.partition(".")[0]
+    version = getattr(sys.modules.get(name), "__version__", "")
+    return f"{name} {version}".rstrip()
 
 
 def status(hub: Hub, session: Session, request: Status) -> StatusOk:
@@ -47,6 +57,7 @@ def status(hub: Hub, session: Session, request: Status) -> StatusOk:
         text=hub.journal.trouble,
         fingerprint="" if shown == NO_TLS else shown,
         access=hub.settings.access,
+        loop=loop_name(),
     )
 
 

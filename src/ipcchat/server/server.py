@@ -35,6 +35,7 @@ from ipcchat.server.eventlog import EventLog
 from ipcchat.server.hub import Hub
 from ipcchat.server.listener import Listener, refuse_plain
 from ipcchat.server.login import Door
+from ipcchat.server.operations import loop_name
 from ipcchat.server.requests import Gate
 from ipcchat.settings import ServerSettings
 from ipcchat.sockets.listening import open_tcp, open_unix, raise_descriptors
@@ -153,6 +154,7 @@ class Server:
         self._run = asyncio.get_running_loop().create_task(self._serve(), name="ipcchat server")
         for shown in self.addresses:
             self.log.info("listening", f"listening on {shown}")
+        self.log.info("loop", f"running on {loop_name()}")
 
     async def _make_operator(self) -> None:
         """The operator's account, at the first start."""

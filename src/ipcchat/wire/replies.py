@@ -238,6 +238,8 @@ class StatusOk(Tagged, tag="ok"):
     """SHA-256 of the certificate that it shows; empty: there is no TLS."""
     access: str = ""
     """Who may make an account from another machine: `invite` or `open`."""
+    loop: str = ""
+    """The event loop that it runs on: `asyncio`, or `uvloop` and its version."""
 
 
 class SessionInfo(Struct, omit_defaults=True, gc=False):
