@@ -117,6 +117,8 @@ def test_nothing_is_read_from_the_current_directory(places: dict[str, str], tmp_
         ("idle_after", "2d", 172_800.0),
         ("idle_after", 0.75, 0.75),
         ("coalesce", "0", 0.0),
+        ("max_clients", "999999999999999", 10**15 - 1),
+        ("queue_bytes", "1024GiB", 2**40),
         ("backlog", 7, 7),
         ("headless", "yes", True),
         ("headless", "OFF", False),
@@ -147,7 +149,17 @@ def test_values(name: str, given: object, value: object) -> None:
         ("queue_bytes", "1K", "at least 64KiB"),
         ("queue_bytes", "-1", "a size"),
         ("queue_bytes", "0.3", "a size"),
-        ("queue_bytes", "9" * 5000, "a size"),
+        ("queue_bytes", "1TiB", "units: B, K, M, G, KiB, MiB, GiB, KB, MB, GB$"),
+        ("queue_bytes", "1025GiB", "64KiB to 1024GiB"),
+        ("queue_bytes", "9" * 5000, "64KiB to 1024GiB"),
+        pytest.param("queue_bytes", 16**6000, "64KiB to 1024GiB", id="thousands of digits"),
+        ("idle_after", "2y", "units: ms, s, m, h, d$"),
+        ("idle_after", "40000d", "500ms to 36500d"),
+        ("idle_after", float("inf"), "500ms to 36500d"),
+        ("max_clients", "1000000000000000", "1 to 999999999999999"),
+        ("max_clients", 10**15, "1 to 999999999999999"),
+        ("backlog", 10**12, "1 to 65535"),
+        ("pages_in_flight", "9" * 16, "1 to 64"),
         ("idle_after", "1w", "500ms, 10m, 1h or 2d"),
         ("idle_after", "0", "at least 500ms"),
         ("idle_after", "nan", "a duration"),
@@ -157,7 +169,7 @@ def test_values(name: str, given: object, value: object) -> None:
         ("backlog", "1.5", "a whole number"),
         ("backlog", "1k", "a whole number"),
         ("backlog", "٣", "a whole number"),
-        ("backlog", "0", "at least 1"),
+        ("max_clients", "0", "at least 1"),
         ("headless", "maybe", "true, false"),
         ("log_level", "loud", "debug, info, warning, error"),
         ("data", 3, "text"),
@@ -175,6 +187,20 @@ def test_values(name: str, given: object, value: object) -> None:
 def test_bad_values_say_what_is_allowed(name: str, given: object, allowed: str) -> None:
     with pytest.raises(ValueError, match=f"allowed: .*{allowed}"):
         row_of(name).parse(given)
+
+
+def test_every_unit_that_is_told_is_one() -> None:
+    for name in ("queue_bytes", "idle_after"):
+        with pytest.raises(ValueError, match="units: ") as caught:
+            row_of(name).parse("100000zz")
+        for unit in str(caught.value).rpartition("units: ")[2].split(", "):
+            assert row_of(name).parse(f"100000{unit}" if unit in "B ms" else f"1000{unit}")
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.kind in ("number", "size", "duration")])
+def test_the_bounds_of_an_amount_are_values_of_it(row: Row) -> None:
+    for bound in row.bounds:
+        assert row.parse(row.show(bound)) == bound
 
 
 @given(st.text(max_size=20), st.sampled_from(ROWS))
@@ -319,7 +345,7 @@ def test_the_documentation_is_made_from_the_table() -> None:
         ("notify_rooms", "a b=all", "a room's name has no spaces"),
         ("time_format", "%", "a time is written like"),
         ("time_format", "\x1b[31m%H", "a time is written like"),
-        ("queue_bytes", "99999999999999999999", "at least 64KiB"),
+        ("queue_bytes", "99999999999999999999", "64KiB to 1024GiB"),
         ("queue_bytes", "-1", "at least 64KiB"),
     ],
 )

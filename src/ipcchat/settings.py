@@ -28,11 +28,18 @@ _AMOUNTS = {
     "size": ("a size such as 65536, 64KiB or 1M", _SIZES),
     "duration": ("a duration such as 45, 45s, 500ms, 10m, 1h or 2d", _DURATIONS),
 }
+_UNITS = {
+    "size": "B, K, M, G, KiB, MiB, GiB, KB, MB, GB",
+    "duration": "ms, s, m, h, d",
+}
+"""As they are told to who has written another."""
+_MOST = {"number": 10**15 - 1, "size": 2**40, "duration": 36_500 * 86_400}
+"""What an amount may be where its row has no bound above."""
 _SHOWN = {
-    "size": (("MiB", 2**20), ("KiB", 2**10)),
+    "size": (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)),
     "duration": (("d", 86400), ("h", 3600), ("m", 60)),
 }
-_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
+_AMOUNT = re.compile(r"(\d+(?:\.\d{1,9})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _LEVELS = ("debug", "info", "warning", "error")
 _ACCESS = ("invite", "open")
 _LOOPS = ("auto", "asyncio")
@@ -127,7 +134,7 @@ class ServerSettings:
     )
     tls_cert: str = setting("", "certificate (PEM), instead of the server's own", flag=True)
     tls_key: str = setting("", "its private key (PEM), where that is another file", flag=True)
-    backlog: int = setting(1024, "waiting to be accepted", "connections", 1)
+    backlog: int = setting(1024, "waiting to be accepted", "connections", 1, 65_535)
     max_clients: int = setting(12_000, "connected at a time", "connections", 1)
     pending_clients: int = setting(64, "before login, in all", "connections", 2)
     pending_per_address: int = setting(16, "before login, from one address", "connections", 2)
@@ -308,6 +315,11 @@ class Row:
             return f"{self.show(self.low)} to {self.show(self.high)}"
         return "" if self.low is None else f"at least {self.show(self.low)}"
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Of an amount: the least and the most that it may be."""
+        return self.low or 0, _MOST[self.kind] if self.high is None else self.high
+
     def show(self, value: Any) -> str:
         """A value as one would write it."""
         if isinstance(value, bool):
@@ -378,16 +390,23 @@ class Row:
     def _amount(self, value: object) -> int | float:
         example, units = _AMOUNTS[self.kind]
         example += f", {self.allowed}" if self.allowed else ""
+        low, high = self.bounds
+        bounds = f"allowed: {self.show(low)} to {self.show(high)}"
         # Not as text where it has thousands of digits: Python refuses to write those.
-        whole = isinstance(value, int) and abs(value) >= 10**15
-        found = None if whole or isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
-        if found is None or (unit := found[2].lower()) not in units:
+        if isinstance(value, int | float) and abs(value) >= 10**15:
+            raise ValueError(bounds)
+        found = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
+        if found is None:
             raise ValueError(f"allowed: {example}")
+        if (unit := found[2].lower()) not in units:
+            known = _UNITS.get(self.kind)
+            raise ValueError(f"allowed: {example}" + (f"; units: {known}" if known else ""))
         amount = float(found[1]) * units[unit]
+        if amount > high:
+            raise ValueError(bounds)
         if self.kind != "duration" and amount != int(amount):
             raise ValueError(f"allowed: {example}")
-        low, high = self.low, self.high
-        if (low is not None and amount < low) or (high is not None and amount > high):
+        if amount < low:
             raise ValueError(f"allowed: {self.allowed}")
         return amount if self.kind == "duration" else int(amount)
 
