@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from tests.loops import LOOPS
 
 from ipcchat.address import Address
 from ipcchat.client.connector import NoAnswer, dial
@@ -34,7 +34,7 @@ WELCOME = b"welcome, whoever you are"
 
 
 def on_each_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Runs a test on asyncio's loop and on uvloop; what a loop complains of fails it."""
+    """Runs a test on each loop that servers run on; what a loop complains of fails it."""
 
     @functools.wraps(test)
     def run(factory: Callable[[], asyncio.AbstractEventLoop], **fixtures: Any) -> None:
@@ -53,8 +53,7 @@ def on_each_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
     own = list(inspect.signature(test).parameters.values())
     first = inspect.Parameter("factory", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     run.__signature__ = inspect.Signature([first, *own])  # type: ignore[attr-defined]
-    factories = [asyncio.new_event_loop, uvloop.new_event_loop]
-    each = pytest.mark.parametrize("factory", factories, ids=["std", "uv"])
+    each = pytest.mark.parametrize("factory", LOOPS.values(), ids=LOOPS)
     return cast(Callable[..., None], each(run))
 
 
