@@ -4,12 +4,12 @@
 """
 
 import dataclasses
-import re
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from ipcchat.address import parse_address
+from ipcchat.amounts import AMOUNTS, parse_amount, show_amount
 from ipcchat.errors import IpcchatError, SettingError
 from ipcchat.text import check_nick, check_room
 
@@ -20,26 +20,6 @@ T = TypeVar("T")
 _KINDS = {bool: "yes or no", tuple: "list", str: "text"}
 _MEASURES = {"bytes": "size", "s": "duration"}
 _KIB = 1024
-_SIZES = {"": 1.0, "b": 1.0, "k": 2.0**10, "m": 2.0**20, "g": 2.0**30, "kb": 1e3, "mb": 1e6}
-_SIZES |= {"gb": 1e9, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30}
-_DURATIONS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_AMOUNTS = {
-    "number": ("a whole number", {"": 1.0}),
-    "size": ("a size such as 65536, 64KiB or 1M", _SIZES),
-    "duration": ("a duration such as 45, 45s, 500ms, 10m, 1h or 2d", _DURATIONS),
-}
-_UNITS = {
-    "size": "B, K, M, G, KiB, MiB, GiB, KB, MB, GB",
-    "duration": "ms, s, m, h, d",
-}
-"""As they are told to who has written another."""
-_MOST = {"number": 10**15 - 1, "size": 2**40, "duration": 36_500 * 86_400}
-"""What an amount may be where its row has no bound above."""
-_SHOWN = {
-    "size": (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)),
-    "duration": (("d", 86400), ("h", 3600), ("m", 60)),
-}
-_AMOUNT = re.compile(r"(\d+(?:\.\d{1,9})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _LEVELS = ("debug", "info", "warning", "error")
 _ACCESS = ("invite", "open")
 _LOOPS = ("auto", "asyncio")
@@ -318,7 +298,7 @@ class Row:
     @property
     def bounds(self) -> tuple[float, float]:
         """Of an amount: the least and the most that it may be."""
-        return self.low or 0, _MOST[self.kind] if self.high is None else self.high
+        return self.low or 0, AMOUNTS[self.kind].most if self.high is None else self.high
 
     def show(self, value: Any) -> str:
         """A value as one would write it."""
@@ -326,12 +306,7 @@ class Row:
             return str(value).lower()
         if isinstance(value, tuple):
             return ",".join("=".join(item) if self.table else item for item in value)
-        if self.kind == "duration" and 0 < value < 1:
-            return f"{value * 1000:g}ms"
-        for unit, size in _SHOWN.get(self.kind, ()):
-            if value and value % size == 0:
-                return f"{value / size:g}{unit}"
-        return f"{value:g}s" if self.kind == "duration" else str(value)
+        return show_amount(self.kind, value) if self.kind in AMOUNTS else str(value)
 
     def parse(self, value: object) -> Any:
         """A value from text, TOML or a flag, checked. Raises ValueError: what is allowed."""
@@ -349,7 +324,7 @@ class Row:
                 raise ValueError(f"allowed: {self.allowed or 'text'}")
             self._checked(value)
             return value
-        return self._amount(value)
+        return parse_amount(self.kind, value, *self.bounds, self.allowed)
 
     def _checked(self, value: str) -> object:
         if self.check is None:
@@ -386,29 +361,6 @@ class Row:
                 raise ValueError(f"allowed: {self.allowed or 'a table of names and texts'}")
             found[str(self._checked(name))] = text
         return tuple(found.items())
-
-    def _amount(self, value: object) -> int | float:
-        example, units = _AMOUNTS[self.kind]
-        example += f", {self.allowed}" if self.allowed else ""
-        low, high = self.bounds
-        bounds = f"allowed: {self.show(low)} to {self.show(high)}"
-        # Not as text where it has thousands of digits: Python refuses to write those.
-        if isinstance(value, int | float) and abs(value) >= 10**15:
-            raise ValueError(bounds)
-        found = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value).strip())
-        if found is None:
-            raise ValueError(f"allowed: {example}")
-        if (unit := found[2].lower()) not in units:
-            known = _UNITS.get(self.kind)
-            raise ValueError(f"allowed: {example}" + (f"; units: {known}" if known else ""))
-        amount = float(found[1]) * units[unit]
-        if amount > high:
-            raise ValueError(bounds)
-        if self.kind != "duration" and amount != int(amount):
-            raise ValueError(f"allowed: {example}")
-        if amount < low:
-            raise ValueError(f"allowed: {self.allowed}")
-        return amount if self.kind == "duration" else int(amount)
 
 
 def rows(table: Table) -> tuple[Row, ...]:
