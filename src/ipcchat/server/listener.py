@@ -32,8 +32,6 @@ __all__ = ["Listener", "refuse_plain"]
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY = 0.2
 """Seconds between two tries to accept while there are no descriptors left."""
-_QUIET = 60.0
-"""Seconds after a line of the log in which its like are not written."""
 _PACE = 0.001
 """Seconds between two looks for a place."""
 
@@ -66,8 +64,6 @@ class Listener:
         self._admission = admission
         self._loop = asyncio.get_running_loop()
         self._reception = Reception(make, log, admission, tls, fingerprint)
-        self._written: dict[str, float] = {}
-        """Event → when it was written into the log last."""
         name = sock.getsockname()
         self.path = Path(name) if isinstance(name, str) else None
         """Of a Unix socket: where it lies."""
@@ -103,7 +99,9 @@ class Listener:
             sock, address = await self._loop.sock_accept(self._sock)
         except OSError as error:
             if error.errno in _EXHAUSTED:
-                self._note("warning", "accept", f"no connection is accepted: {error.strerror}")
+                self._log.seldom(
+                    "warning", "accept", f"no connection is accepted: {error.strerror}"
+                )
                 await asyncio.sleep(_RETRY)
             return  # anything else is the fault of a peer that is gone again
         try:
@@ -117,7 +115,9 @@ class Listener:
                 ticket = await self._place(self._admission, peer.source)
                 if self._admission.full:
                     most = self._admission.most
-                    self._note("warning", "full", f"{peer.address} comes, but {most:,} are here")
+                    self._log.seldom(
+                        "warning", "full", f"{peer.address} comes, but {most:,} are here"
+                    )
         except OSError:
             sock.close()
             return
@@ -131,19 +131,12 @@ class Listener:
         while True:
             entry = admission.enter(source, self._loop.time())
             if entry.drop:
-                self._note("info", "pending", "too many before login: the oldest make room")
+                self._log.seldom("info", "pending", "too many before login: the oldest make room")
             for victim in entry.drop:
                 victim.close()
             if entry.ticket is not None:
                 return entry.ticket
             await asyncio.sleep(_PACE)
-
-    def _note(self, level: str, event: str, text: str) -> None:
-        """Writes into the log what would fill it if it were written each time."""
-        now = self._loop.time()
-        if now - self._written.get(event, float("-inf")) >= _QUIET:
-            self._written[event] = now
-            self._log.write(level, event, text)
 
     def close(self) -> None:
         """Stops listening; a Unix socket's file is removed."""
