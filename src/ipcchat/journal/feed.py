@@ -44,15 +44,17 @@ class Feed:
         self._changed.set()
 
     async def read(self) -> AsyncIterator[list[Entry]]:
-        """The batches, in order."""
+        """The batches, in order; those that come while it reads have to wait for the next turn of
+        the loop."""
         while True:
             while not self._batches:
                 if self._ended:
                     return
                 self._changed.clear()
                 await self._changed.wait()
-            entries = self._batches.popleft()
-            self._taken()
-            yield entries
+            for _ in range(len(self._batches)):
+                entries = self._batches.popleft()
+                self._taken()
+                yield entries
             if self._batches:
-                await asyncio.sleep(0)  # a long feed lets the others have their turn
+                await asyncio.sleep(0)
