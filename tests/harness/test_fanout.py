@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks import fanout, load, machine
-from benchmarks.peer import Peer, Template, crowd, exactly, text, wait_for
-from benchmarks.peers import PEERS
+from benchmarks.peer import Peer, crowd, wait_for
+from benchmarks.peers import PEERS, Floor
 
 if machine.few_processors():
     pytest.skip(machine.few_processors(), allow_module_level=True)
@@ -46,8 +46,8 @@ asyncio.run(main())
 """
 
 
-class Lines(Peer):
-    """A server that passes lines on; or fails in a way."""
+class Lines(Floor):
+    """A server that passes lines on as the floor does; or fails in a way."""
 
     def __init__(self, name: str, *, code: str = SERVER) -> None:
         self.name = name
@@ -56,14 +56,6 @@ class Lines(Peer):
 
     def command(self, port: int, folder: Path) -> list[str]:
         return [sys.executable, "-c", self.code, str(port), self.name]
-
-    def join(self, sock: socket.socket, number: int, sender: bool) -> None:
-        if not sender:
-            sock.sendall(b"+\n")
-            exactly(sock, 2)
-
-    def template(self, sender: int) -> Template:
-        return Template(text(sender) + b"\n", time_at=3)
 
 
 GOOD = Lines("good")

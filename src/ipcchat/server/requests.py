@@ -235,7 +235,8 @@ class Gate:
             shares.append((connection, asked[:most]))
             if len(own) > most:
                 self._queues[connection] = own[most:], asked[most:]  # at the end of the line
-        self._queues = held | self._queues
+        if held:
+            self._queues = held | self._queues  # in the places that they had
         return drafts, shares
 
     def _free(self, drafts: list[Draft], most: int) -> int:
